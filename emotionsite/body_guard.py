@@ -1,0 +1,92 @@
+"""Cuts requests off that are larger than anything this server takes.
+
+Django's ASGI handler spools a whole body to disk before any view runs, so a limit in a view comes too late:
+one endless request could fill the disk.
+"""
+
+import errno
+import json
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class _TooLarge(Exception):
+    """The body went past the limit while it arrived."""
+
+
+class BodyGuard:
+    """ASGI middleware: 413 for a body over `limit` bytes, announced or counted, and 507 for a full disk."""
+
+    def __init__(self, app: App, *, limit: int) -> None:
+        self.app = app
+        self.limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        announced = _content_length(scope)
+        if announced is not None and announced > self.limit:
+            await self._refuse_too_large(send)
+            return
+        received = 0
+        started = False
+
+        async def counted() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self.limit:
+                raise _TooLarge
+            return message
+
+        async def watched(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self.app(scope, counted, watched)
+        except _TooLarge:
+            if started:
+                raise
+            await self._refuse_too_large(send)
+        except OSError as error:
+            if started or error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            await _problem(
+                send, 507, "storage_full", "The server has no room left for this request. Nothing was stored."
+            )
+
+    async def _refuse_too_large(self, send: Send) -> None:
+        megabytes = self.limit / 1024**2
+        sentence = f"The request is larger than the {megabytes:.1f} MB this server takes at once."
+        await _problem(send, 413, "file_too_large", sentence)
+
+
+def _content_length(scope: Scope) -> int | None:
+    for name, value in scope["headers"]:
+        if name == b"content-length" and value.isdigit():
+            return int(value)
+    return None
+
+
+async def _problem(send: Send, status: int, code: str, sentence: str) -> None:
+    body = json.dumps(
+        {"type": "about:blank", "title": code, "status": status, "code": code, "detail": sentence}
+    )
+    content = body.encode()
+    headers = [
+        (b"content-type", b"application/problem+json"),
+        (b"content-length", str(len(content)).encode()),
+        # The rest of the body is not read, so the connection cannot carry another request.
+        (b"connection", b"close"),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": content})

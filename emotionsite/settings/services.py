@@ -1,0 +1,79 @@
+"""Database, broker, cache and storage: everything another process serves."""
+
+from .env import DATA_DIR, env
+from .storage_url import storage_from_url
+
+# A placeholder that parses but cannot connect keeps commands such as `makemigrations --check` working
+# where no server runs; `manage.py doctor` says in words that it is not set.
+UNSET_DATABASE_URL = "postgres://emotionsite@127.0.0.1:1/emotionsite"
+UNSET_REDIS_URL = "redis://127.0.0.1:1"
+
+DATABASE_URL = env.str("DATABASE_URL", default=UNSET_DATABASE_URL)
+DATABASE_OWNER_URL = env.str("DATABASE_OWNER_URL", default=DATABASE_URL)
+REDIS_URL = env.str("REDIS_URL", default=UNSET_REDIS_URL).rstrip("/")
+
+DATABASES = {
+    "default": {
+        **env.db_url_config(DATABASE_URL),
+        "ENGINE": "django.db.backends.postgresql",
+        "CONN_HEALTH_CHECKS": True,
+        # psycopg's pool bounds the connections of a process however many threads it runs.
+        "OPTIONS": {
+            "pool": {"min_size": 1, "max_size": env.int("DATABASE_POOL_SIZE", default=20), "timeout": 10},
+            "application_name": "emotionsite",
+        },
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": f"{REDIS_URL}/1",
+        "KEY_PREFIX": "es",
+    }
+}
+
+STORAGE_URL = env.str("STORAGE_URL", default=f"file://{DATA_DIR / 'files'}")
+STORAGES = {
+    "default": storage_from_url(STORAGE_URL),
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+
+# --- Celery -----------------------------------------------------------------------------------------
+CELERY_BROKER_URL = f"{REDIS_URL}/0"
+# The row of a job is the truth about it, so no task result is kept.
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_DEFAULT_QUEUE = "interactive"
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TIMEZONE = "UTC"
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+# Without events the worker would still answer `inspect ping`, which is all that `doctor` needs.
+CELERY_WORKER_SEND_TASK_EVENTS = False
+# A chunk is short (media_jobs.services.CHUNK_SIZE photos); a message that is not acknowledged within this
+# time goes to another worker. kombu looks for such messages every `unacked_restore_interval` seconds.
+CELERY_VISIBILITY_TIMEOUT = env.int("CELERY_VISIBILITY_TIMEOUT", default=60)
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": CELERY_VISIBILITY_TIMEOUT,
+    "unacked_restore_interval": 2,
+    "unacked_restore_throttle": 1,
+    "socket_timeout": 30,
+    "socket_connect_timeout": 5,
+    # A web request that cannot reach the broker gives up soon: the job stays queued and beat sends it later.
+    "max_retries": 2,
+    "interval_start": 0,
+    "interval_step": 0.2,
+}
+CELERY_BEAT_SCHEDULE = {
+    "send-forgotten-chunks": {"task": "media_jobs.tasks.send_forgotten_chunks", "schedule": 30.0},
+    "erase-released-files": {"task": "media_jobs.tasks.erase_released_files", "schedule": 60.0},
+}
+
+# --- Engine ---------------------------------------------------------------------------------------
+# Threads of torch inside one forward pass; None leaves the choice to the engine.
+ENGINE_THREADS = env.int("ENGINE_THREADS", default=0) or None
