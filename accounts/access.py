@@ -1,0 +1,71 @@
+"""The caller of a request: a team, what may be done there, and how it is entered.
+
+Pages, the API and later dialects all end in one `Access`; views ask it and nothing else.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from django.http import HttpRequest
+from django_scopes import get_scope, scope
+
+from .models import Membership, Role, Scope, Team, User
+
+SCOPES_OF_ROLE: dict[str, frozenset[str]] = {
+    Role.OWNER: frozenset(Scope.values),
+    Role.ADMIN: frozenset(Scope.values),
+    Role.ANALYST: frozenset({Scope.READ, Scope.ANALYZE}),
+    Role.VIEWER: frozenset({Scope.READ}),
+}
+SESSION_TEAM = "team"
+
+
+@dataclass(frozen=True)
+class Access:
+    """Rights of one request in one team. `user` is None for an API key."""
+
+    team: Team
+    scopes: frozenset[str]
+    user: User | None = None
+    role: str | None = None
+    api_key_id: int | None = field(default=None)
+
+    def allows(self, wanted: str) -> bool:
+        return wanted in self.scopes
+
+
+@contextmanager
+def team_scope(team: Team) -> Iterator[None]:
+    """Make `team` the one whose rows the managers answer with; outside of it they raise."""
+    with scope(team=team):
+        yield
+
+
+def current_team() -> Team:
+    """The team whose scope the caller is in. Raises LookupError outside of any."""
+    team = get_scope().get("team")
+    if not isinstance(team, Team):
+        raise LookupError("No team is set here; enter one with accounts.access.team_scope.")
+    return team
+
+
+def access_of_member(request: HttpRequest) -> Access | None:
+    """The signed-in user's access to the team chosen in the session, else to their first team.
+
+    None for a visitor and for a user without any team.
+    """
+    if not request.user.is_authenticated:
+        return None
+    memberships = Membership.objects.filter(user=request.user).select_related("team")
+    chosen = request.session.get(SESSION_TEAM)
+    membership = memberships.filter(team_id=chosen).first() if chosen else None
+    membership = membership or memberships.first()
+    if membership is None:
+        return None
+    return Access(
+        team=membership.team,
+        scopes=SCOPES_OF_ROLE[membership.role],
+        user=request.user,
+        role=membership.role,
+    )

@@ -1,0 +1,37 @@
+"""`Authorization: Bearer es_...` for the API."""
+
+from typing import Any
+
+import structlog
+from django.contrib.auth.models import AnonymousUser
+from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+
+from .access import Access
+from .models import ApiKey
+from .services import api_key_authenticate
+
+
+class ApiKeyAuthentication(BaseAuthentication):
+    """Turns a key into an `Access`; a wrong key is refused even when a session would do."""
+
+    def authenticate(self, request: Request) -> tuple[Any, ApiKey] | None:
+        words = get_authorization_header(request).decode("latin-1").split()
+        if not words or words[0].lower() != "bearer":
+            return None
+        key = api_key_authenticate(text=words[1]) if len(words) == 2 else None
+        if key is None:
+            raise AuthenticationFailed(
+                "This API key is unknown, revoked or expired. Send 'Authorization: Bearer es_...' "
+                "with a key of your team.",
+                code="key_invalid",
+            )
+        request._request.access = Access(  # noqa: SLF001
+            team=key.team, scopes=frozenset(key.scopes), api_key_id=key.pk
+        )
+        structlog.contextvars.bind_contextvars(team_id=str(key.team_id), api_key=key.identifier)
+        return AnonymousUser(), key
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="EmotionSite"'

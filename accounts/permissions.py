@@ -1,0 +1,28 @@
+"""One permission for the API: the caller's access must hold the scope that the method needs."""
+
+from typing import TYPE_CHECKING
+
+from rest_framework.exceptions import NotAuthenticated, PermissionDenied
+from rest_framework.permissions import SAFE_METHODS, BasePermission
+from rest_framework.request import Request
+
+from .models import Scope
+
+if TYPE_CHECKING:
+    # DRF loads this module while it is still loading its own views.
+    from rest_framework.views import APIView
+
+
+class TeamScope(BasePermission):
+    """`read` for safe methods, `analyze` for the others, unless the view names `required_scope`."""
+
+    def has_permission(self, request: Request, view: "APIView") -> bool:
+        access = getattr(request._request, "access", None)  # noqa: SLF001
+        if access is None:
+            raise NotAuthenticated("Sign in, or send 'Authorization: Bearer es_...' with a key of your team.")
+        wanted = getattr(view, "required_scope", None) or (
+            Scope.READ if request.method in SAFE_METHODS else Scope.ANALYZE
+        )
+        if not access.allows(wanted):
+            raise PermissionDenied(f"This needs the right '{wanted}', which your key or role does not have.")
+        return True
