@@ -1,0 +1,81 @@
+"""What the engine found in a picture, stored."""
+
+import uuid
+
+from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django_scopes import ScopedManager
+
+from accounts.models import Team
+from ml_models import EMOTIONS
+
+
+class Analysis(models.Model):
+    """One run of the engine over one photo. A later run replaces it.
+
+    `model_versions` names the net of each part, as `FaceEngine.model_versions` does.
+    """
+
+    media = models.OneToOneField("media_jobs.Media", primary_key=True, on_delete=models.CASCADE)
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
+    face_count = models.PositiveIntegerField()
+    model_versions = models.JSONField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = ScopedManager(team="team")
+
+    class Meta:
+        verbose_name_plural = "analyses"
+
+    def __str__(self) -> str:
+        return f"{self.face_count} faces"
+
+
+def _probability() -> models.FloatField:
+    return models.FloatField(validators=[MinValueValidator(0.0), MaxValueValidator(1.0)])
+
+
+class Face(models.Model):
+    """A face in a photo, numbered from 1 by size: 'Person 1' is the largest.
+
+    The box is in pixels of the upright picture (after its EXIF turn) and may reach over the edge.
+    `landmarks` holds five points x0, y0 ... x4, y4 in the same pixels: left eye, right eye, nose, left and
+    right corner of the mouth, left and right as seen in the picture. The eight emotion columns are
+    calibrated probabilities that sum to 1.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
+    media = models.ForeignKey("media_jobs.Media", on_delete=models.CASCADE, related_name="faces")
+    number = models.PositiveIntegerField()
+    left = models.FloatField()
+    top = models.FloatField()
+    width = models.FloatField()
+    height = models.FloatField()
+    confidence = _probability()
+    landmarks = ArrayField(models.FloatField(), size=10)
+    neutral = _probability()
+    happiness = _probability()
+    surprise = _probability()
+    sadness = _probability()
+    anger = _probability()
+    disgust = _probability()
+    fear = _probability()
+    contempt = _probability()
+    strongest = models.CharField(max_length=10, choices=[(name, name) for name in EMOTIONS])
+
+    objects = ScopedManager(team="team")
+
+    class Meta:
+        ordering = ["number"]
+        constraints = [models.UniqueConstraint(fields=["media", "number"], name="face_number_once_per_media")]
+        indexes = [models.Index(fields=["team", "strongest"], name="face_by_strongest_emotion")]
+
+    def __str__(self) -> str:
+        return f"Person {self.number}"
+
+    @property
+    def emotions(self) -> dict[str, float]:
+        """Probability of each emotion, in the order of `ml_models.EMOTIONS`."""
+        return {name: getattr(self, name) for name in EMOTIONS}

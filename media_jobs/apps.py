@@ -1,0 +1,5 @@
+from django.apps import AppConfig
+
+
+class MediaJobsConfig(AppConfig):
+    name = "media_jobs"

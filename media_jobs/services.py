@@ -1,0 +1,193 @@
+"""Writes of media_jobs: taking a photo in, making jobs of photos, letting go of photos."""
+
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import IO
+from uuid import UUID, uuid4
+
+from django.db import IntegrityError, transaction
+
+from accounts.models import Team, User
+
+from . import files
+from .dispatch import send_chunks_on_commit
+from .intake import Picture, read_picture
+from .models import Job, JobItem, Media, ReleasedFile
+
+# Photos of one Celery task: enough to fill a forward pass, few enough to end well within the visibility
+# timeout on a slow machine.
+CHUNK_SIZE = 4
+QUEUE_FOR_ONE = "interactive"
+QUEUE_FOR_MANY = "batch"
+
+
+@dataclass(frozen=True)
+class Upload:
+    """Outcome of an upload. `duplicate` is True when the team already had these bytes."""
+
+    media: Media
+    job: Job
+    duplicate: bool
+
+
+def photo_upload(*, team: Team, file: IO[bytes], size: int, filename: str, user: User | None) -> Upload:
+    """Take in one photo and queue its analysis.
+
+    Bytes that the team already has are stored once: the photo they became is returned, with the job that
+    analysed it, or with a new one when that job did not succeed. Raises Refusal; then nothing was kept.
+    """
+    while True:
+        media, duplicate = media_store(team=team, file=file, size=size, filename=filename, user=user)
+        with transaction.atomic():
+            # Somebody may delete the known photo right now; then these bytes are new again.
+            if not Media.objects.select_for_update().filter(pk=media.pk).exists():
+                continue
+            if duplicate and (job := _job_worth_keeping(media)):
+                return Upload(media=media, job=job, duplicate=True)
+            job = job_create(team=team, media=[media], user=user)
+            return Upload(media=media, job=job, duplicate=duplicate)
+
+
+def media_store(
+    *, team: Team, file: IO[bytes], size: int, filename: str, user: User | None
+) -> tuple[Media, bool]:
+    """Check and store one photo without analysing it; returns it and whether the team already had it."""
+    picture = read_picture(file, size)
+    known = Media.objects.filter(sha256=picture.sha256).first()
+    if known:
+        return known, True
+    media = _write_files(team, picture, file, filename, user)
+    try:
+        with transaction.atomic():
+            media.full_clean(validate_constraints=False)
+            media.save(force_insert=True)
+    except IntegrityError:
+        # The same bytes came in twice at the same moment, and the other upload was first.
+        files.erase(media.file_names)
+        return Media.objects.get(sha256=picture.sha256), True
+    except BaseException:
+        files.erase(media.file_names)
+        raise
+    return media, False
+
+
+def _write_files(team: Team, picture: Picture, file: IO[bytes], filename: str, user: User | None) -> Media:
+    """Write the files of a new photo; when one cannot be written, those before it are erased again."""
+    media_id = uuid4()
+    folder = files.folder_of(team.id, media_id)
+    written: dict[str, str] = {"preview": ""}
+    file.seek(0)
+    parts: list[tuple[str, str, bytes | IO[bytes] | None]] = [
+        ("original", f"original.{picture.extension}", file),
+        ("preview", "preview.jpg", picture.preview),
+        ("thumbnail", "thumbnail.jpg", picture.thumbnail),
+    ]
+    try:
+        for part, name, content in parts:
+            if content is not None:
+                written[part] = files.store(f"{folder}/{name}", content)
+    except BaseException:
+        files.erase(name for name in written.values() if name)
+        raise
+    return Media(
+        id=media_id,
+        team=team,
+        sha256=picture.sha256,
+        filename=_display_name(filename),
+        content_type=picture.content_type,
+        size=picture.size,
+        width=picture.width,
+        height=picture.height,
+        created_by=user,
+        **written,
+    )
+
+
+def _display_name(filename: str) -> str:
+    """The last part of what a client called the file, without control characters, at most 255 long."""
+    name = PurePath(filename.replace("\\", "/")).name
+    return "".join(letter for letter in name if letter.isprintable())[:255] or "photo"
+
+
+def _job_worth_keeping(media: Media) -> Job | None:
+    """The newest job of a photo that is still at work on it or has analysed it."""
+    item = (
+        JobItem.objects.filter(media=media, status__in=[JobItem.Status.PENDING, JobItem.Status.SUCCEEDED])
+        .select_related("job")
+        .order_by("-id")
+        .first()
+    )
+    return item.job if item else None
+
+
+@transaction.atomic
+def job_create(*, team: Team, media: Sequence[Media], user: User | None = None) -> Job:
+    """Queue the analysis of photos: rows now, one Celery task per chunk once they are committed.
+
+    A single photo goes to the queue on which somebody waits, several go to the batch queue. Raises
+    ValueError for an empty list.
+    """
+    if not media:
+        raise ValueError("A job needs at least one photo.")
+    queue = QUEUE_FOR_ONE if len(media) == 1 else QUEUE_FOR_MANY
+    job = Job.objects.create(team=team, queue=queue, total=len(media), created_by=user)
+    JobItem.objects.bulk_create(
+        [
+            JobItem(team=team, job=job, media=photo, position=position, chunk=position // CHUNK_SIZE)
+            for position, photo in enumerate(media)
+        ]
+    )
+    send_chunks_on_commit(job=job, chunks=range((len(media) + CHUNK_SIZE - 1) // CHUNK_SIZE))
+    return job
+
+
+@transaction.atomic
+def media_delete(*, media_id: UUID) -> None:
+    """Delete a photo: its rows now, its files as soon as the transaction is committed.
+
+    Work that still waits on it is cancelled. Raises Media.DoesNotExist.
+    """
+    from .progress import items_finish
+
+    # Jobs are always locked before their items, here and in the worker, so that neither waits for the other.
+    jobs = list(
+        Job.objects.select_for_update()
+        .filter(items__media_id=media_id, items__status=JobItem.Status.PENDING)
+        .order_by("id")
+    )
+    media = Media.objects.select_for_update().get(pk=media_id)
+    for job in jobs:
+        items = list(JobItem.objects.select_for_update().filter(job=job, media=media, status="pending"))
+        items_finish(job=job, items=items, status=JobItem.Status.CANCELLED)
+    release_files(team=media.team, names=media.file_names)
+    media.delete()
+
+
+def release_files(*, team: Team, names: Iterable[str]) -> None:
+    """Note files for erasure in the running transaction, and erase them once it is committed."""
+    released = ReleasedFile.objects.bulk_create([ReleasedFile(team=team, name=name) for name in names])
+    transaction.on_commit(lambda: released_files_erase(ids=[row.pk for row in released]), robust=True)
+
+
+def released_files_erase(*, ids: Sequence[int] | None = None, limit: int = 1000) -> int:
+    """Erase released files and their notes; returns how many. Without `ids`, the oldest `limit`.
+
+    A file whose storage does not answer keeps its note, and the next run of beat tries again.
+    """
+    rows = ReleasedFile.unscoped.order_by("id")
+    rows = rows.filter(pk__in=ids) if ids is not None else rows[:limit]
+    erased = 0
+    for row in rows:
+        files.erase([row.name])
+        erased += ReleasedFile.unscoped.filter(pk=row.pk).delete()[0]
+    return erased
+
+
+def media_from_bytes(*, team: Team, content: bytes, filename: str, user: User | None = None) -> Media:
+    """`media_store` for bytes in memory: the demo, commands and tests use it."""
+    media, _ = media_store(
+        team=team, file=io.BytesIO(content), size=len(content), filename=filename, user=user
+    )
+    return media
