@@ -1,0 +1,209 @@
+"""The product as it runs: real processes, real photos, and what happens when one of them dies."""
+
+import io
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from django.db.models import Count
+from PIL import Image, ImageEnhance
+
+from accounts.access import team_scope
+from analysis.models import Analysis, Face
+from conftest import People
+from media_jobs.models import Job, JobItem, Media
+from media_jobs.services import job_create, media_from_bytes
+
+from .conftest import ROOT, Process, Site
+
+SOLVAY = ROOT.parent / "shared" / "data" / "photos" / "solvay1927.jpg"
+pytestmark = [pytest.mark.whole_system, pytest.mark.django_db(transaction=True)]
+
+
+def wait_for_job(client: httpx.Client, job_id: str, seconds: float = 120) -> dict[str, object]:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        job = client.get(f"/api/v1/jobs/{job_id}").raise_for_status().json()
+        if job["status"] not in {"queued", "running"}:
+            return dict(job)
+        time.sleep(0.1)
+    pytest.fail(f"Job {job_id} did not end: {job}")
+
+
+@pytest.fixture()
+def api(live_site: Site, people: People) -> Iterator[httpx.Client]:
+    headers = {"Authorization": f"Bearer {people.key()}"}
+    with httpx.Client(base_url=live_site.url, headers=headers, timeout=60) as client:
+        yield client
+
+
+def test_a_photo_goes_in_over_rest_and_faces_and_emotions_come_out(
+    api: httpx.Client, live_site: Site, astronaut: bytes, grace_hopper: bytes
+) -> None:
+    request_id = "test-request-0123456789"
+    answer = api.post(
+        "/api/v1/media", files={"file": ("astronaut.png", astronaut)}, headers={"X-Request-ID": request_id}
+    )
+    assert answer.status_code == 202
+    assert answer.headers["X-Request-ID"] == request_id
+    job = wait_for_job(api, answer.json()["job_id"])
+    assert (job["status"], job["done"], job["total"], job["error"]) == ("succeeded", 1, 1, None)
+    photo = api.get(f"/api/v1/media/{answer.json()['media_id']}").json()
+    assert (photo["width"], photo["height"]) == (512, 512)
+    (face,) = photo["faces"]
+    assert face["number"] == 1
+    assert face["strongest"] == "happiness" == max(face["emotions"], key=face["emotions"].get)
+    assert sum(face["emotions"].values()) == pytest.approx(1.0, abs=1e-4)
+    # Eileen Collins' face is in the upper middle of the picture.
+    middle = face["box"]["left"] + face["box"]["width"] / 2, face["box"]["top"] + face["box"]["height"] / 2
+    assert middle == pytest.approx((222, 115), abs=30)
+    # The id of the request is in the lines of the task it started.
+    assert request_id in live_site.web.log.read_text()
+    assert request_id in live_site.worker.log.read_text()
+
+    # Streamed without a Content-Length, as the official Azure client does.
+    def pieces() -> Iterator[bytes]:
+        body = httpx.Request("POST", "http://x", files={"file": ("g.jpg", grace_hopper)})
+        boundary.append(body.headers["content-type"])
+        yield from body.stream  # type: ignore[misc]
+
+    boundary: list[str] = []
+    stream = pieces()
+    first = next(stream)
+
+    def rest() -> Iterator[bytes]:
+        yield first
+        yield from stream
+
+    answer = api.post("/api/v1/media", content=rest(), headers={"Content-Type": boundary[0]})
+    assert answer.status_code == 202, answer.text
+    wait_for_job(api, answer.json()["job_id"])
+    assert len(api.get(f"/api/v1/media/{answer.json()['media_id']}").json()["faces"]) == 1
+
+
+@pytest.mark.skipif(not SOLVAY.exists(), reason="needs ../shared/data/photos/solvay1927.jpg")
+def test_a_large_group_gets_a_box_for_nearly_everybody(api: httpx.Client) -> None:
+    answer = api.post("/api/v1/media", files={"file": ("solvay.jpg", SOLVAY.read_bytes())})
+    wait_for_job(api, answer.json()["job_id"])
+    faces = api.get(f"/api/v1/media/{answer.json()['media_id']}").json()["faces"]
+    assert 26 <= len(faces) <= 31
+    areas = [face["box"]["width"] * face["box"]["height"] for face in faces]
+    assert [face["number"] for face in faces] == list(range(1, len(faces) + 1))
+    assert areas == sorted(areas, reverse=True)
+
+
+def test_a_body_over_the_limit_is_cut_off_while_it_arrives(live_site: Site, people: People) -> None:
+    sent = 0
+
+    def endless() -> Iterator[bytes]:
+        nonlocal sent
+        for _ in range(4000):
+            sent += 65536
+            yield bytes(65536)
+
+    headers = {"Authorization": f"Bearer {people.key()}", "Content-Type": "multipart/form-data; boundary=x"}
+    try:
+        answer = httpx.post(f"{live_site.url}/api/v1/media", content=endless(), headers=headers, timeout=60)
+    except httpx.WriteError:
+        pass  # the server hung up in the middle, which is what this is about
+    else:
+        assert answer.status_code == 413
+        assert answer.json()["code"] == "file_too_large"
+    assert sent < 64 * 1024**2
+
+
+def fifty_photos(astronaut: bytes) -> list[bytes]:
+    """Fifty different pictures of the same face: each a little brighter than the last."""
+    image = Image.open(io.BytesIO(astronaut)).convert("RGB")
+    contents = []
+    for step in range(50):
+        buffer = io.BytesIO()
+        ImageEnhance.Brightness(image).enhance(0.8 + step * 0.008).save(buffer, "JPEG", quality=90)
+        contents.append(buffer.getvalue())
+    return contents
+
+
+def test_a_worker_killed_in_the_middle_of_fifty_photos_loses_none_and_doubles_none(
+    people: People, start_worker: Callable[..., Process], astronaut: bytes
+) -> None:
+    short = {"CELERY_VISIBILITY_TIMEOUT": "12"}
+    with team_scope(people.team):
+        media = [
+            media_from_bytes(team=people.team, content=content, filename=f"{n}.jpg")
+            for n, content in enumerate(fifty_photos(astronaut))
+        ]
+        worker = start_worker(**short)
+        job = job_create(team=people.team, media=media)
+        wait_until(lambda: done_of(job) >= 8, seconds=120)
+        worker.kill()
+        at_death = done_of(job)
+        assert 8 <= at_death < 50, "the worker has to die in the middle"
+        # Without a worker nothing moves: what was in work is not counted as done.
+        time.sleep(1)
+        assert done_of(job) == at_death
+        start_worker(**short)
+        wait_until(lambda: done_of(job) == 50, seconds=180)
+        job.refresh_from_db()
+        assert job.status == Job.Status.SUCCEEDED
+        assert JobItem.objects.filter(status=JobItem.Status.SUCCEEDED).count() == 50
+        assert Analysis.objects.count() == Media.objects.count() == 50
+        per_photo = Face.objects.values("media").annotate(faces=Count("id")).values_list("faces", flat=True)
+        assert list(per_photo) == [1] * 50
+        begun_again = JobItem.objects.filter(attempts__gt=1).count()
+        assert begun_again >= 1, "the chunk that was in work came back"
+
+
+def done_of(job: Job) -> int:
+    job.refresh_from_db()
+    return job.done
+
+
+def wait_until(condition: Callable[[], bool], *, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return
+        time.sleep(0.05)
+    pytest.fail("It did not happen in time.")
+
+
+def test_doctor_is_content_with_a_running_system(start_worker: Callable[..., Process]) -> None:
+    from .conftest import process_environment
+
+    start_worker()
+    answer = subprocess.run(
+        [sys.executable, "manage.py", "doctor"],
+        cwd=ROOT,
+        env=process_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    for part in ("PostgreSQL 18", "pgvector 0.8", "all applied", "valkey 9", "1 answering", "emotion"):
+        assert part in answer.stdout, answer.stdout
+
+
+def test_the_web_process_never_imports_torch() -> None:
+    from .conftest import process_environment
+
+    program = (
+        "import sys, django; django.setup();"
+        "import emotionsite.asgi;"
+        "from django.urls import get_resolver; get_resolver().url_patterns;"
+        "loaded = {'torch', 'torchvision', 'facenet_pytorch', 'numpy'} & set(sys.modules);"
+        "sys.exit(f'the web process imported {loaded}' if loaded else 0)"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env=process_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stderr
