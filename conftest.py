@@ -116,7 +116,7 @@ def queued() -> Callable[[], int]:
     def count() -> int:
         client = redis.Redis.from_url(f"{settings.REDIS_URL}/0")
         try:
-            return sum(int(client.llen(name)) for name in ("interactive", "batch"))  # type: ignore[arg-type]
+            return sum(int(client.llen(name)) for name in ("interactive", "batch"))
         finally:
             client.close()
 

@@ -50,6 +50,24 @@ def current_team() -> Team:
     return team
 
 
+def set_access(request: HttpRequest, access: Access | None) -> None:
+    """Note who the caller is. The middleware does it for members, the API's authentication for keys."""
+    request.access = access  # type: ignore[attr-defined]
+
+
+def get_access(request: HttpRequest) -> Access | None:
+    """The caller's access; None for a visitor, and on an error page that came before the middleware."""
+    return getattr(request, "access", None)
+
+
+def require_access(request: HttpRequest) -> Access:
+    """The caller's access, in a view that lets only members in."""
+    access = get_access(request)
+    if access is None:
+        raise LookupError("This view was reached without a team; put accounts.pages.team_page on it.")
+    return access
+
+
 def access_of_member(request: HttpRequest) -> Access | None:
     """The signed-in user's access to the team chosen in the session, else to their first team.
 

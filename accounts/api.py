@@ -6,7 +6,7 @@ from typing import Any
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from .access import Access, team_scope
+from .access import Access, require_access, team_scope
 
 
 class TeamAPIView(APIView):
@@ -21,5 +21,5 @@ class TeamAPIView(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         # Authentication and permission first; only then is it known which team to enter.
         super().initial(request, *args, **kwargs)
-        self.access = request._request.access  # type: ignore[attr-defined]  # noqa: SLF001
+        self.access = require_access(request._request)  # noqa: SLF001
         self._entered.enter_context(team_scope(self.access.team))

@@ -8,7 +8,7 @@ from rest_framework.authentication import BaseAuthentication, get_authorization_
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
-from .access import Access
+from .access import Access, set_access
 from .models import ApiKey
 from .services import api_key_authenticate
 
@@ -27,9 +27,8 @@ class ApiKeyAuthentication(BaseAuthentication):
                 "with a key of your team.",
                 code="key_invalid",
             )
-        request._request.access = Access(  # noqa: SLF001
-            team=key.team, scopes=frozenset(key.scopes), api_key_id=key.pk
-        )
+        access = Access(team=key.team, scopes=frozenset(key.scopes), api_key_id=key.pk)
+        set_access(request._request, access)  # noqa: SLF001
         structlog.contextvars.bind_contextvars(team_id=str(key.team_id), api_key=key.identifier)
         return AnonymousUser(), key
 

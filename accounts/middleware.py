@@ -5,7 +5,7 @@ from collections.abc import Callable
 import structlog
 from django.http import HttpRequest, HttpResponse
 
-from .access import access_of_member, team_scope
+from .access import access_of_member, set_access, team_scope
 
 
 def team_middleware(
@@ -19,7 +19,7 @@ def team_middleware(
 
     def middleware(request: HttpRequest) -> HttpResponse:
         access = access_of_member(request)
-        request.access = access  # type: ignore[attr-defined]
+        set_access(request, access)
         if access is None:
             return get_response(request)
         structlog.contextvars.bind_contextvars(team_id=str(access.team.id))

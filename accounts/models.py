@@ -1,6 +1,7 @@
 """Who may do what: users, teams, memberships with a role, and API keys."""
 
 import uuid
+from typing import ClassVar
 
 from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
@@ -83,9 +84,9 @@ class ApiKey(models.Model):
     revoked_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
 
-    objects = ScopedManager(team="team")
+    objects: ClassVar[models.Manager["ApiKey"]] = ScopedManager(team="team")
     # The door itself: a key is looked up before any team is known. Only accounts.services uses it.
-    unscoped = models.Manager()
+    unscoped: ClassVar[models.Manager["ApiKey"]] = models.Manager()
 
     def __str__(self) -> str:
         return f"{self.name} (es_{self.identifier}_…)"

@@ -8,6 +8,8 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 
+from .access import get_access
+
 View = Callable[..., HttpResponse]
 
 
@@ -18,7 +20,7 @@ def team_page(scope: str) -> Callable[[View], View]:
         @login_required
         @wraps(view)
         def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            access = getattr(request, "access", None)
+            access = get_access(request)
             if access is None:
                 raise PermissionDenied("You are not a member of any team. Ask a team's owner to invite you.")
             if not access.allows(scope):

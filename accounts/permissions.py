@@ -6,6 +6,7 @@ from rest_framework.exceptions import NotAuthenticated, PermissionDenied
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
+from .access import get_access
 from .models import Scope
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ class TeamScope(BasePermission):
     """`read` for safe methods, `analyze` for the others, unless the view names `required_scope`."""
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
-        access = getattr(request._request, "access", None)  # noqa: SLF001
+        access = get_access(request._request)  # noqa: SLF001
         if access is None:
             raise NotAuthenticated("Sign in, or send 'Authorization: Bearer es_...' with a key of your team.")
         wanted = getattr(view, "required_scope", None) or (

@@ -1,6 +1,7 @@
 """What the engine found in a picture, stored."""
 
 import uuid
+from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -23,7 +24,7 @@ class Analysis(models.Model):
     model_versions = models.JSONField()
     created_at = models.DateTimeField(auto_now_add=True)
 
-    objects = ScopedManager(team="team")
+    objects: ClassVar[models.Manager["Analysis"]] = ScopedManager(team="team")
 
     class Meta:
         verbose_name_plural = "analyses"
@@ -65,7 +66,7 @@ class Face(models.Model):
     contempt = _probability()
     strongest = models.CharField(max_length=10, choices=[(name, name) for name in EMOTIONS])
 
-    objects = ScopedManager(team="team")
+    objects: ClassVar[models.Manager["Face"]] = ScopedManager(team="team")
 
     class Meta:
         ordering = ["number"]

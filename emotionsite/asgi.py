@@ -5,6 +5,7 @@ empty body.
 """
 
 import os
+from typing import cast
 
 from django.core.asgi import get_asgi_application
 
@@ -13,6 +14,7 @@ _django = get_asgi_application()
 
 from django.conf import settings  # noqa: E402
 
-from .body_guard import BodyGuard  # noqa: E402
+from .body_guard import App, BodyGuard  # noqa: E402
 
-application = BodyGuard(_django, limit=settings.MAX_REQUEST_BYTES)
+# Django's annotation names narrower mappings than the ASGI specification does.
+application = BodyGuard(cast(App, _django), limit=settings.MAX_REQUEST_BYTES)

@@ -1,5 +1,7 @@
 """Admin lists of jobs. Photos and faces of teams are biometric data and are not shown here."""
 
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -16,16 +18,21 @@ class JobAdmin(admin.ModelAdmin):
     list_filter = ["status", "queue"]
     list_select_related = ["team"]
     date_hierarchy = "created_at"
-    fields = [*list_display, "queue", "error_message", "started_at"]
-    readonly_fields = fields
+    fields = (
+        *("id", "team", "status", "done", "total", "queue"),
+        *("error_code", "error_message", "created_at", "started_at", "finished_at"),
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Job]:
         # Staff see the work of all teams; only figures and states are shown.
         with scopes_disabled():
             return Job.objects.order_by("-created_at")
 
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Job | None = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -8,7 +8,7 @@ import hashlib
 import io
 import warnings
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, cast
 
 from django.conf import settings
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -69,7 +69,7 @@ def read_picture(file: IO[bytes], size: int) -> Picture:
     if size > settings.MAX_UPLOAD_BYTES:
         raise refuse("file_too_large", limit=f"{settings.MAX_UPLOAD_BYTES / 1024**2:g}")
     file.seek(0)
-    sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    sha256 = _digest(file)
     image = _open(file, size)
     content_type, extension = FORMATS[image.format or ""]
     upright = _decode(image)
@@ -90,6 +90,13 @@ def read_picture(file: IO[bytes], size: int) -> Picture:
         preview=None if shown_as_is else _smaller_copy(upright, PREVIEW_SIDE, 85),
         thumbnail=_smaller_copy(upright, THUMBNAIL_SIDE, 80),
     )
+
+
+def _digest(file: IO[bytes]) -> str:
+    digest = hashlib.sha256()
+    while piece := file.read(1024 * 1024):
+        digest.update(piece)
+    return digest.hexdigest()
 
 
 def decode_original(file: IO[bytes]) -> Image.Image:
@@ -175,7 +182,7 @@ def _from_deep_grey(image: Image.Image) -> Image.Image:
     `convert("L")` would clip everything above 255 to white.
     """
     deep = image.convert("F")
-    low, high = deep.getextrema()
+    low, high = (float(value) for value in cast(tuple[float, float], deep.getextrema()))
     scale = 255.0 / (high - low) if high > low else 0.0
     return deep.point(lambda value: value * scale - low * scale).convert("L").convert("RGB")
 

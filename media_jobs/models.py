@@ -1,6 +1,7 @@
 """Pictures, the jobs that analyse them, and files that wait to be erased."""
 
 import uuid
+from typing import ClassVar
 
 from django.db import models
 from django.db.models.functions import Now
@@ -30,7 +31,7 @@ class Media(models.Model):
     created_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
 
-    objects = ScopedManager(team="team")
+    objects: ClassVar[models.Manager["Media"]] = ScopedManager(team="team")
 
     class Meta:
         verbose_name_plural = "media"
@@ -69,7 +70,7 @@ class Job(models.Model):
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
 
-    objects = ScopedManager(team="team")
+    objects: ClassVar[models.Manager["Job"]] = ScopedManager(team="team")
 
     class Meta:
         indexes = [models.Index(fields=["team", "-created_at", "-id"], name="job_newest_first")]
@@ -110,9 +111,9 @@ class JobItem(models.Model):
     sent_at = models.DateTimeField(null=True, help_text="when the broker last took its chunk")
     finished_at = models.DateTimeField(null=True)
 
-    objects = ScopedManager(team="team")
+    objects: ClassVar[models.Manager["JobItem"]] = ScopedManager(team="team")
     # The sweep of beat looks at the chunks of all teams; nothing else uses this manager.
-    unscoped = models.Manager()
+    unscoped: ClassVar[models.Manager["JobItem"]] = models.Manager()
 
     class Meta:
         ordering = ["position"]
@@ -139,9 +140,9 @@ class ReleasedFile(models.Model):
     name = models.CharField(max_length=200)
     released_at = models.DateTimeField(db_default=Now())
 
-    objects = ScopedManager(team="team")
+    objects: ClassVar[models.Manager["ReleasedFile"]] = ScopedManager(team="team")
     # Erasing files is work across teams.
-    unscoped = models.Manager()
+    unscoped: ClassVar[models.Manager["ReleasedFile"]] = models.Manager()
 
     def __str__(self) -> str:
         return self.name

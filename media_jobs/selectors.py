@@ -9,6 +9,11 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from .models import Job, JobItem, Media
 
 
+def media() -> QuerySet[Media]:
+    """The team's photos as plain rows."""
+    return Media.objects.all()
+
+
 def photos() -> QuerySet[Media]:
     """The team's photos, newest first, with their face count and the state of their newest work.
 

@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
+from accounts.access import require_access
 from accounts.models import Scope
 from accounts.pages import team_page
 from analysis.selectors import emotion_mix, faces_of
@@ -17,7 +18,6 @@ from emotionsite.problems import problem_response
 from ml_models import EMOTIONS
 
 from . import selectors, services
-from .models import Media
 from .refusals import Refusal, refuse
 from .responses import file_response
 
@@ -47,7 +47,7 @@ def photo_list(request: HttpRequest) -> HttpResponse:
 @team_page(Scope.ANALYZE)
 def photo_upload(request: HttpRequest) -> JsonResponse:
     """Take one file of the upload area; answers 202 with the job to follow, or a problem with a code."""
-    access = request.access  # type: ignore[attr-defined]
+    access = require_access(request)
     file = request.FILES.get("file")
     try:
         if file is None:
@@ -109,7 +109,7 @@ def photo_detail(request: HttpRequest, media_id: UUID) -> HttpResponse:
 @team_page(Scope.ANALYZE)
 def photo_delete(request: HttpRequest, media_id: UUID) -> HttpResponse:
     """Delete a photo, its faces and its files, and go back to the history."""
-    photo = get_object_or_404(Media.objects.all(), pk=media_id)
+    photo = get_object_or_404(selectors.media(), pk=media_id)
     services.media_delete(media_id=media_id)
     messages.success(request, f"{photo.filename} was deleted, with its faces and files.")
     return redirect("photo_list")
@@ -119,4 +119,4 @@ def photo_delete(request: HttpRequest, media_id: UUID) -> HttpResponse:
 @team_page(Scope.READ)
 def photo_file(request: HttpRequest, media_id: UUID, part: str) -> HttpResponse:
     """The original, preview or thumbnail of a photo of the team."""
-    return file_response(request, get_object_or_404(Media.objects.all(), pk=media_id), part)
+    return file_response(request, get_object_or_404(selectors.media(), pk=media_id), part)

@@ -168,7 +168,7 @@ class Caller:
         if row.method == "POST" and row.route != "photo_delete":
             data["file"] = SimpleUploadedFile("new.png", encoded(noise(44, 44, 5), "PNG"))
         send: Callable[..., Any] = getattr(self.client, row.method.lower())
-        return send(address(row, world), data, headers=self.headers)  # type: ignore[no-any-return]
+        return send(address(row, world), data, headers=self.headers)
 
 
 def caller_named(name: str, world: World) -> Caller:

@@ -1,6 +1,9 @@
 """Settings that are the same everywhere. `development`, `production` and `test` start from here."""
 
-from .env import BASE_DIR, DATA_DIR, env
+# With `as`, because these two are settings themselves.
+from .env import BASE_DIR as BASE_DIR
+from .env import DATA_DIR as DATA_DIR
+from .env import env
 from .logs import *  # noqa: F403
 from .security import *  # noqa: F403
 from .services import *  # noqa: F403

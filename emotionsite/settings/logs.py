@@ -56,3 +56,6 @@ structlog.configure(
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
 # The client's address is personal data: it stays out of the ordinary log.
 DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
+# emotionsite.middleware has looked at the id before; other ids of clients are not taken over unchecked.
+DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True
+DJANGO_STRUCTLOG_TRUST_UPSTREAM_CORRELATION_ID = False

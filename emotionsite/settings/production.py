@@ -3,7 +3,8 @@
 from django.core.exceptions import ImproperlyConfigured
 
 from .base import *  # noqa: F403
-from .base import API_KEY_PEPPERS, STORAGES, env
+from .base import API_KEY_PEPPERS, STORAGES
+from .env import env
 
 REQUIRED = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "ALLOWED_HOSTS", "API_KEY_PEPPERS", "PUBLIC_URL")
 _missing = [name for name in REQUIRED if not env.str(name, default="")]

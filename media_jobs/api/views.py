@@ -11,7 +11,6 @@ from rest_framework.response import Response
 from accounts.api import TeamAPIView
 from emotionsite.pagination import NewestFirst
 from media_jobs import selectors, services
-from media_jobs.models import Media
 from media_jobs.refusals import refuse
 from media_jobs.responses import file_response
 
@@ -50,7 +49,7 @@ class MediaDetailView(TeamAPIView):
         return Response(MediaDetailSerializer(photo).data)
 
     def delete(self, request: Request, media_id: UUID) -> Response:
-        get_object_or_404(Media.objects.all(), pk=media_id)
+        get_object_or_404(selectors.media(), pk=media_id)
         services.media_delete(media_id=media_id)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -59,7 +58,7 @@ class MediaFileView(TeamAPIView):
     """GET: the original, the preview or the thumbnail of a photo."""
 
     def get(self, request: Request, media_id: UUID, part: str) -> HttpResponse:
-        photo = get_object_or_404(Media.objects.all(), pk=media_id)
+        photo = get_object_or_404(selectors.media(), pk=media_id)
         return file_response(request._request, photo, part)  # noqa: SLF001
 
 

@@ -19,7 +19,7 @@ def noise(width: int, height: int, seed: int = 1) -> Image.Image:
 
 def encoded(image: Image.Image, form: str, **options: object) -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, form, **options)  # type: ignore[arg-type]
+    image.save(buffer, form, **options)
     return buffer.getvalue()
 
 
