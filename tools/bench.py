@@ -1,0 +1,242 @@
+"""`make bench`: what the whole path costs beside the bare engine.
+
+Starts its own servers, web process and worker in a temporary folder, then measures in turn, several rounds:
+
+- bare: the photos, decoded beforehand, through `FaceEngine.analyze` in batches, in a process of their own;
+- path: the same photos as files, uploaded over HTTP by several clients at once, until the last result is
+  stored in the database.
+
+Prints photos per second of both with their medians, and the share of the engine's throughput that the path
+costs: (1 - path / bare).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from emotionsite.supervisor.embedded import temporary_services  # noqa: E402
+
+CLIENTS = 6
+BATCH = 8
+MAX_PATH_COST = 0.15
+PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
+
+BARE_PROGRAM = """
+import json, sys, time
+import numpy as np
+from PIL import Image
+from ml_models import FaceEngine
+engine = FaceEngine.load()
+for line in sys.stdin:
+    names = json.loads(line)
+    pictures = [np.asarray(Image.open(name).convert("RGB")) for name in names]
+    start = time.perf_counter()
+    faces = sum(len(found) for i in range(0, len(pictures), {batch})
+                for found in engine.analyze(pictures[i:i + {batch}]))
+    print(json.dumps({{"seconds": time.perf_counter() - start, "faces": faces}}), flush=True)
+"""
+
+
+def make_photos(source: Path, count: int, folder: Path) -> list[Path]:
+    """`count` different JPEG files from the pictures of `source`, each a little darker when they repeat."""
+    from PIL import Image, ImageEnhance
+
+    originals = sorted(path for path in source.rglob("*") if path.suffix.lower() in PICTURES)
+    if not originals:
+        raise SystemExit(f"There are no pictures in {source}. Name another folder with --photos.")
+    made = []
+    for number in range(count):
+        image = Image.open(originals[number % len(originals)]).convert("RGB")
+        brightness = 1.0 - 0.004 * (number // len(originals))
+        path = folder / f"{number:04}.jpg"
+        ImageEnhance.Brightness(image).enhance(brightness).save(path, quality=92)
+        made.append(path)
+    return made
+
+
+class Site:
+    """A web process and a worker with servers of their own."""
+
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        services = stack.enter_context(temporary_services())
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}"
+        self._environment = {
+            **os.environ,
+            **services.environment,
+            "DATA_DIR": str(folder / "data"),
+            "SECRET_KEY": "bench",
+            "API_KEY_PEPPERS": f"1:{'ab' * 32}",
+            "PUBLIC_URL": self.url,
+            "LOG_LEVEL": "WARNING",
+            "DJANGO_SETTINGS_MODULE": "emotionsite.settings.development",
+        }
+        owner = {**self._environment, "DATABASE_URL": services.environment["DATABASE_OWNER_URL"]}
+        self._run("manage.py", "migrate", "--verbosity", "0", environment=owner)
+        self._folder = folder
+        self._start(stack, "web", "-m", "uvicorn", "emotionsite.asgi:application", "--port", str(port))
+        self._start(
+            *(stack, "worker", "-m", "celery", "-A", "emotionsite", "worker", "--pool", "threads"),
+            *("--concurrency", "2", "-Q", "interactive,batch", "--without-mingle", "--without-gossip"),
+        )
+        self.key = json.loads(self._run("manage.py", "create_team", "Bench", "bench@example.org"))["api_key"]
+        self._wait()
+
+    def _run(self, *command: str, environment: dict[str, str] | None = None) -> str:
+        done = subprocess.run(
+            [sys.executable, *command],
+            cwd=ROOT,
+            env=environment or self._environment,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        return done.stdout
+
+    def _start(self, stack: ExitStack, name: str, *command: str) -> None:
+        log = stack.enter_context((self._folder / f"{name}.log").open("wb"))
+        process = subprocess.Popen(
+            [sys.executable, *command], cwd=ROOT, env=self._environment, stdout=log, stderr=subprocess.STDOUT
+        )
+        stack.callback(process.wait, 30)
+        stack.callback(process.terminate)
+
+    def _wait(self) -> None:
+        end = time.monotonic() + 120
+        while time.monotonic() < end:
+            try:
+                if httpx.get(f"{self.url}/readyz", timeout=5).status_code == 200:
+                    doctor = self._run_doctor()
+                    if doctor.get("worker"):
+                        return
+            except httpx.TransportError:
+                pass
+            time.sleep(0.5)
+        log = (self._folder / "worker.log").read_text(errors="replace")[-2000:]
+        raise SystemExit(f"The worker did not get ready within two minutes. The end of its log:\n{log}")
+
+    def _run_doctor(self) -> dict[str, bool]:
+        done = subprocess.run(
+            [sys.executable, "manage.py", "doctor", "--json"],
+            cwd=ROOT,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return {item["name"]: item["ok"] for item in json.loads(done.stdout)}
+
+    def analyse(self, photos: list[Path]) -> tuple[float, int]:
+        """Upload all photos, wait until every result is stored, delete them; returns seconds and faces."""
+        headers = {"Authorization": f"Bearer {self.key}"}
+        limits = httpx.Limits(max_connections=CLIENTS)
+        with httpx.Client(base_url=self.url, headers=headers, timeout=300, limits=limits) as client:
+
+            def upload(path: Path) -> dict[str, str]:
+                answer = client.post("/api/v1/media", files={"file": (path.name, path.read_bytes())})
+                answer.raise_for_status()
+                return dict(answer.json())
+
+            start = time.perf_counter()
+            with ThreadPoolExecutor(CLIENTS) as pool:
+                uploads = list(pool.map(upload, photos))
+            waiting = [item["job_id"] for item in uploads]
+            while waiting:
+                # The oldest first: while it waits, the later ones need no look.
+                job = client.get(f"/api/v1/jobs/{waiting[0]}").raise_for_status().json()
+                if job["status"] == "succeeded":
+                    waiting.pop(0)
+                elif job["status"] in {"failed", "cancelled"}:
+                    raise SystemExit(f"A photo could not be analysed: {job['error']}")
+                else:
+                    time.sleep(0.02)
+            seconds = time.perf_counter() - start
+            faces = 0
+            for item in uploads:
+                faces += client.get(f"/api/v1/media/{item['media_id']}").json()["face_count"]
+                client.delete(f"/api/v1/media/{item['media_id']}").raise_for_status()
+        return seconds, faces
+
+
+class BareEngine:
+    """The engine in a process of its own, with nothing around it."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", BARE_PROGRAM.format(batch=BATCH)],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        stack.callback(self._process.wait, 30)
+        stack.callback(self._process.terminate)
+
+    def analyse(self, photos: list[Path]) -> tuple[float, int]:
+        stdin, stdout = self._process.stdin, self._process.stdout
+        if stdin is None or stdout is None:
+            raise RuntimeError("The engine's process was started without pipes.")
+        stdin.write(json.dumps([str(path) for path in photos]) + "\n")
+        stdin.flush()
+        line = stdout.readline()
+        if not line:
+            raise SystemExit("The engine's process ended. Run `manage.py doctor` to see why.")
+        answer = json.loads(line)
+        return float(answer["seconds"]), int(answer["faces"])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="make bench ARGS=...", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--photos", type=Path, default=ROOT / "samples", help="folder with pictures")
+    parser.add_argument("--count", type=int, default=60, help="photos in a round")
+    parser.add_argument("--rounds", type=int, default=3)
+    arguments = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="emotionsite-bench-"))
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        (folder / "photos").mkdir()
+        print(f"Making {arguments.count} photos from {arguments.photos} ...", flush=True)
+        photos = make_photos(arguments.photos, arguments.count, folder / "photos")
+        print("Starting servers, web process, worker and the bare engine ...", flush=True)
+        site, bare = Site(folder, stack), BareEngine(stack)
+        site.analyse(photos[:8])
+        bare.analyse(photos[:8])
+        rates: dict[str, list[float]] = {"bare": [], "path": []}
+        print(f"{'round':>5} {'bare':>9} {'path':>9}   photos/s", flush=True)
+        for number in range(1, arguments.rounds + 1):
+            found = {}
+            # In turn, so that a slower machine for a while hits both.
+            for name, measured in (("bare", bare), ("path", site)):
+                seconds, found[name] = measured.analyse(photos)
+                rates[name].append(len(photos) / seconds)
+            print(f"{number:>5} {rates['bare'][-1]:>9.2f} {rates['path'][-1]:>9.2f}", flush=True)
+            if found["bare"] != found["path"]:
+                raise SystemExit(f"The two must find the same faces, but found {found}: no figure is valid.")
+        medians = {name: statistics.median(values) for name, values in rates.items()}
+        cost = 1 - medians["path"] / medians["bare"]
+        print(f"{'median':>5} {medians['bare']:>8.2f} {medians['path']:>9.2f}")
+        verdict = "within" if cost <= MAX_PATH_COST else "OVER"
+        print(f"The path costs {cost:.1%} of the engine's throughput ({verdict} {MAX_PATH_COST:.0%}).")
+
+
+if __name__ == "__main__":
+    main()
