@@ -35,7 +35,7 @@ def load_engine(**_: Any) -> None:
 
     try:
         engine = worker_engine()
-    except (WeightError, ImportError) as error:
+    except (WeightError, ImportError, OSError) as error:
         raise SystemExit(
             f"The worker cannot start, because the face engine cannot be loaded: {error}"
         ) from error

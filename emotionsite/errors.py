@@ -3,6 +3,7 @@
 import sys
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -25,7 +26,7 @@ SENTENCES: dict[int, tuple[str, str]] = {
     ),
     503: (
         "service_unavailable",
-        "The database or the message broker cannot be reached. Nothing you did is lost; try again in a "
+        "The database, the message broker or the storage cannot be reached. Nothing you did is lost; try again in a "
         "minute. Whoever runs this server finds the reason with `make doctor`.",
     ),
 }
@@ -63,5 +64,5 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 def server_error(request: HttpRequest, **_: Any) -> HttpResponse:
     """The last answer. Called while the exception is handled, so its type is still known."""
     fault = sys.exc_info()[1]
-    away = isinstance(fault, OperationalError | InterfaceError | RedisError)
+    away = isinstance(fault, OperationalError | InterfaceError | RedisError | BotoCoreError | ClientError)
     return _answer(request, 503 if away else 500)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import default_storage
+from storages.backends.s3 import S3Storage
 
 from .refusals import refuse
 
@@ -32,6 +33,17 @@ def fetch(name: str) -> io.BytesIO:
     """The bytes of a stored file. Raises FileNotFoundError when the storage does not have it."""
     with default_storage.open(name, "rb") as file:
         return io.BytesIO(file.read())
+
+
+def signed_address(name: str, content_type: str, disposition: str) -> str | None:
+    """A short-lived address of a file at the storage service itself; None for a local folder.
+
+    The address lives as long as `querystring_expire` of the storage's settings says.
+    """
+    if not isinstance(default_storage, S3Storage):
+        return None
+    answer = {"ResponseContentType": content_type, "ResponseContentDisposition": disposition}
+    return str(default_storage.url(name, parameters=answer))
 
 
 def erase(names: Iterable[str]) -> None:
