@@ -7,14 +7,15 @@ empty body.
 import os
 from typing import cast
 
-from django.core.asgi import get_asgi_application
+import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "emotionsite.settings.development")
-_django = get_asgi_application()
+django.setup(set_prefix=False)
 
 from django.conf import settings  # noqa: E402
 
+from .asgi_handler import StreamedBodyHandler  # noqa: E402
 from .body_guard import App, BodyGuard  # noqa: E402
 
 # Django's annotation names narrower mappings than the ASGI specification does.
-application = BodyGuard(cast(App, _django), limit=settings.MAX_REQUEST_BYTES)
+application = BodyGuard(cast(App, StreamedBodyHandler()), limit=settings.MAX_REQUEST_BYTES)

@@ -26,8 +26,8 @@ SENTENCES: dict[int, tuple[str, str]] = {
     ),
     503: (
         "service_unavailable",
-        "The database, the message broker or the storage cannot be reached. Nothing you did is lost; try again in a "
-        "minute. Whoever runs this server finds the reason with `make doctor`.",
+        "The database, the message broker or the storage cannot be reached. Nothing you did is lost; try "
+        "again in a minute. Whoever runs this server finds the reason with `make doctor`.",
     ),
 }
 CSRF_SENTENCE = (

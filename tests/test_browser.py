@@ -30,7 +30,7 @@ SWITCHES = [
 ]
 IS_DRAWN = """canvas => {
   const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
-  return Chart.getChart(canvas) !== undefined && pixels.some((value) => value !== 0);
+  return window.Chart?.getChart(canvas) !== undefined && pixels.some((value) => value !== 0);
 }"""
 
 pytestmark = pytest.mark.browser
