@@ -123,14 +123,20 @@ def _worker() -> str:
 
 STORAGE_FAULTS = (OSError, BotoCoreError, ClientError)
 DATABASE = Check(
-    "database", _database, (psycopg.Error,), "Is the server up, and are the address and password right?"
+    "database",
+    _database,
+    (psycopg.Error,),
+    "Is it up (`make run` starts the embedded one), and are address and password right?",
 )
 PGVECTOR = Check("pgvector", _pgvector, (DatabaseError,), "May the role read pg_extension?", needs="database")
 MIGRATIONS = Check(
     "migrations", _migrations, (DatabaseError,), "May the role read django_migrations?", needs="database"
 )
 BROKER = Check(
-    "broker", _broker, (redis.RedisError, BrokerError, OSError), "Is Valkey or Redis up, and REDIS_URL right?"
+    "broker",
+    _broker,
+    (redis.RedisError, BrokerError, OSError),
+    "Is it up (`make run` starts the embedded one), and is REDIS_URL right?",
 )
 # A weight that is missing or altered is found by the probe itself.
 WEIGHTS = Check("weights", _weights, (OSError,), "Run `make setup`, or check out the file again.")

@@ -1,12 +1,15 @@
-"""Request ids: one per request, in the log, in the answer and in the tasks it starts."""
+"""Request ids, in the log, in the answer and in the tasks a request starts; and what the log tells of it."""
 
 import re
 import uuid
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
+from django_structlog.middlewares import RequestMiddleware
 
 HEADER = "X-Request-ID"
+# Who has the key of such a link can set a password or confirm an address.
+_LINK_KEY = re.compile(r"^(/accounts/(?:password/reset/key|confirm-email)/)[^/]+")
 _ACCEPTED = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
 
 
@@ -29,3 +32,12 @@ def request_id_middleware(
         return response
 
     return middleware
+
+
+class RequestLogMiddleware(RequestMiddleware):
+    """Logs method and path of requests: no query, and no key of a link sent by mail."""
+
+    @staticmethod
+    def format_request(request: HttpRequest) -> str:
+        path = _LINK_KEY.sub(r"\1…", request.path)
+        return f"{request.method} {path}"

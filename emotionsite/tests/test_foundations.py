@@ -10,12 +10,13 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.db import OperationalError
-from django.test import Client
+from django.test import Client, RequestFactory
 from pytest_django import Settings
 
 from conftest import People
 from emotionsite import checks
 from emotionsite.body_guard import BodyGuard, Message
+from emotionsite.middleware import RequestLogMiddleware
 from emotionsite.settings.storage_url import storage_from_url
 
 
@@ -102,6 +103,18 @@ def test_a_request_without_a_good_id_gets_one(sent: str | None) -> None:
 def test_a_good_request_id_is_kept() -> None:
     answer = Client().get("/healthz", headers={"X-Request-ID": "abc-123.def_456"})
     assert answer["X-Request-ID"] == "abc-123.def_456"
+
+
+@pytest.mark.parametrize(
+    ("path", "logged"),
+    [
+        ("/accounts/password/reset/key/1-abc-def/?x=1", "GET /accounts/password/reset/key/…/"),
+        ("/accounts/confirm-email/MQ:1abc/", "GET /accounts/confirm-email/…/"),
+        ("/photos/?page=2", "GET /photos/"),
+    ],
+)
+def test_the_log_names_the_path_without_query_or_key(path: str, logged: str) -> None:
+    assert RequestLogMiddleware.format_request(RequestFactory().get(path)) == logged
 
 
 @pytest.mark.django_db
