@@ -99,7 +99,8 @@ def photo_detail(request: HttpRequest, media_id: UUID) -> HttpResponse:
     faces = faces_of(media_id=photo.pk)
     chart_data = {
         "labels": list(EMOTIONS),
-        "faces": {face.number: [round(value, 4) for value in face.emotions.values()] for face in faces},
+        # In percent, rounded once and here: the chart and the table never differ in the last digit.
+        "faces": {face.number: [round(100 * value, 1) for value in face.emotions.values()] for face in faces},
     }
     context = {"photo": photo, "faces": faces, "mix": emotion_mix(faces=faces), "chart_data": chart_data}
     return render(request, "photos/detail.html", context)

@@ -6,6 +6,7 @@ can turn them into something a browser does not read.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 from django import template
@@ -18,10 +19,12 @@ register = template.Library()
 # Width in CSS pixels for which labels are sized before js/overlay.js has measured the real one.
 ASSUMED_WIDTH = 720
 # From this share of the picture's width on, a box has room for 'Person 1' instead of '1'.
-WIDE_ENOUGH_FOR_WORD = 0.13
+WIDE_ENOUGH_FOR_WORD = 0.1
 # Below this share of the picture's larger side there is no room for a label above the box.
-ROOM_ABOVE = 0.045
+ROOM_ABOVE = 0.03
 CROP_MARGIN = 0.35
+# Where the usual face is narrower than this share of the picture, a phone shows the picture enlarged.
+SMALL_FACE = 0.06
 LABEL_HEIGHT = 20
 LABEL_PADDING = 6
 LETTER_WIDTH = 7.2
@@ -52,12 +55,6 @@ def faces_in_words(count: int) -> str:
     return f"{count} face{'' if count == 1 else 's'}"
 
 
-@register.filter
-def mix_in_words(mix: Sequence[tuple[str, int]]) -> str:
-    """[('happiness', 4), ('neutral', 3)] -> '4 happiness, 3 neutral'."""
-    return ", ".join(f"{count} {emotion}" for emotion, count in mix)
-
-
 @dataclass(frozen=True)
 class Segment:
     """A part of the mix bar: `start` and `count` in faces."""
@@ -84,12 +81,38 @@ def photo_state(photo: Any) -> str:
     return "queued" if photo.work_status == JobItem.Status.PENDING else (photo.work_status or "cancelled")
 
 
+@register.filter
+def are_small_in(faces: Sequence[Face], photo: Media) -> bool:
+    """Whether the boxes would be too small to read in a picture as wide as a phone."""
+    return bool(faces) and median(face.width for face in faces) < SMALL_FACE * photo.width
+
+
+@dataclass(frozen=True)
+class Label:
+    """What stands at a box, in CSS pixels. `css` says at which sizes of the picture it is shown."""
+
+    text: str
+    css: str
+
+    @property
+    def width(self) -> str:
+        return _number(self._width)
+
+    @property
+    def middle(self) -> str:
+        return _number(self._width / 2)
+
+    @property
+    def _width(self) -> float:
+        return len(self.text) * LETTER_WIDTH + 2 * LABEL_PADDING
+
+
 @dataclass(frozen=True)
 class Box:
     """A face's box as SVG attributes in pixels of the upright picture, cut off at the picture's edges.
 
-    `label_x`, `label_y` is the corner the label hangs from and `label_offset` its top relative to that
-    corner; the label's own figures are in CSS pixels and are scaled by `unit`.
+    The labels hang from its upper left corner; `label_top` is relative to that corner, in CSS pixels as
+    everything about labels, which `unit` scales to pixels of the picture.
     """
 
     face: Face
@@ -97,28 +120,21 @@ class Box:
     top: str
     width: str
     height: str
-    label: str
-    label_x: str
-    label_y: str
-    label_offset: str
-    label_width: str
-    label_middle: str
+    label_top: str
+    labels: tuple[Label, ...]
     unit: str
 
 
 @register.simple_tag
 def face_boxes(photo: Media, faces: Sequence[Face]) -> list[Box]:
-    """One `Box` per face, smallest first, so that a large box never covers a small one."""
+    """One `Box` per face by number: the large ones come first, so they never cover small ones."""
     unit = _number(max(photo.width, photo.height) / ASSUMED_WIDTH)
-    return [_box(photo, face, unit) for face in reversed(faces)]
+    return [_box(photo, face, unit) for face in faces]
 
 
 def _box(photo: Media, face: Face, unit: str) -> Box:
     left, right = max(0.0, face.left), min(float(photo.width), face.left + face.width)
     top, bottom = max(0.0, face.top), min(float(photo.height), face.top + face.height)
-    words = face.width / photo.width >= WIDE_ENOUGH_FOR_WORD
-    label = f"Person {face.number}" if words else str(face.number)
-    label_width = len(label) * LETTER_WIDTH + 2 * LABEL_PADDING
     above = top > ROOM_ABOVE * max(photo.width, photo.height)
     return Box(
         face=face,
@@ -126,14 +142,18 @@ def _box(photo: Media, face: Face, unit: str) -> Box:
         top=_number(top),
         width=_number(max(0.0, right - left)),
         height=_number(max(0.0, bottom - top)),
-        label=label,
-        label_x=_number(left),
-        label_y=_number(top),
-        label_offset=_number(-LABEL_HEIGHT if above else 0),
-        label_width=_number(label_width),
-        label_middle=_number(label_width / 2),
+        label_top=_number(-LABEL_HEIGHT if above else 0),
+        labels=_labels(photo, face),
         unit=unit,
     )
+
+
+def _labels(photo: Media, face: Face) -> tuple[Label, ...]:
+    """'Person 1' with '1' in its place where the picture is shown small; for small boxes '1' alone."""
+    number = str(face.number)
+    if face.width / photo.width < WIDE_ENOUGH_FOR_WORD:
+        return (Label(number, ""),)
+    return (Label(f"Person {number}", "es-tag-wide"), Label(number, "es-tag-narrow"))
 
 
 @register.simple_tag

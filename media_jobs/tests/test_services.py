@@ -1,15 +1,13 @@
-"""Uploading, deleting, and the work of a chunk, on a real database and a real broker."""
+"""Uploading and deleting photos, on a real database and a real broker."""
 
 import errno
-import io
-import threading
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.core.files.storage import FileSystemStorage
-from django.db import connection, connections
+from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -21,32 +19,13 @@ from media_jobs import services
 from media_jobs.dispatch import forgotten_chunks_send
 from media_jobs.models import Job, JobItem, Media, ReleasedFile
 from media_jobs.refusals import Refusal
-from media_jobs.services import CHUNK_SIZE, Upload, job_create, media_delete, media_from_bytes, photo_upload
-from media_jobs.work import MAX_ATTEMPTS, chunk_analyze
+from media_jobs.services import CHUNK_SIZE, job_create, media_delete
 from tests.fakes import EngineWithoutNets
 
-from .pictures import encoded, noise
+from .helpers import at_once, photo, photos, upload, work_off
 
 Names = Callable[[], list[str]]
 Count = Callable[[], int]
-
-
-def upload(team: Team, content: bytes, name: str = "a.png") -> Upload:
-    return photo_upload(team=team, file=io.BytesIO(content), size=len(content), filename=name, user=None)
-
-
-def photo(seed: int, width: int = 40) -> bytes:
-    return encoded(noise(width, 40, seed), "PNG")
-
-
-def photos(team: Team, count: int) -> list[Media]:
-    return [media_from_bytes(team=team, content=photo(n + 1), filename=f"{n}.png") for n in range(count)]
-
-
-def work_off(job: Job, engine: Any) -> None:
-    for chunk in sorted(set(JobItem.objects.filter(job=job).values_list("chunk", flat=True))):
-        chunk_analyze(team=job.team, job_id=job.pk, chunk=chunk, engine=engine)
-    job.refresh_from_db()
 
 
 @pytest.mark.django_db(transaction=True)
@@ -92,26 +71,14 @@ def test_the_same_bytes_get_a_new_job_when_the_old_one_failed(in_team: Team) -> 
 def test_twenty_uploads_of_the_same_bytes_at_once_store_one_photo(
     people: People, stored_files: Names
 ) -> None:
-    start = threading.Barrier(20)
     found: list[Media] = []
-    faults: list[Exception] = []
 
     def one() -> None:
-        try:
-            with team_scope(people.team):
-                start.wait(timeout=30)
-                found.append(upload(people.team, photo(7)).media)
-        except Exception as fault:  # noqa: BLE001 - shown by the assertion below
-            faults.append(fault)
-        finally:
-            connections.close_all()
+        with team_scope(people.team):
+            found.append(upload(people.team, photo(7)).media)
 
-    threads = [threading.Thread(target=one) for _ in range(20)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=60)
-    assert faults == []
+    at_once(20, one)
+    assert len(found) == 20
     assert len({media.pk for media in found}) == 1
     with team_scope(people.team):
         assert Media.objects.count() == 1
@@ -208,107 +175,6 @@ def test_a_job_without_photos_is_refused(in_team: Team) -> None:
     assert Job.objects.count() == 0
 
 
-def test_work_counts_exactly_and_a_second_delivery_changes_nothing(in_team: Team) -> None:
-    job = job_create(team=in_team, media=photos(in_team, 6))
-    engine = EngineWithoutNets(faces=2)
-    work_off(job, engine)
-    assert (job.status, job.done, job.total) == (Job.Status.SUCCEEDED, 6, 6)
-    assert Face.objects.count() == 12
-    before = set(Face.objects.values_list("pk", flat=True))
-    seen = len(engine.seen)
-    work_off(job, engine)
-    assert job.done == 6
-    assert set(Face.objects.values_list("pk", flat=True)) == before
-    assert len(engine.seen) == seen, "what is done is not computed again"
-
-
-@pytest.mark.django_db(transaction=True)
-def test_two_deliveries_at_the_same_time_count_once(people: People) -> None:
-    with team_scope(people.team):
-        job = job_create(team=people.team, media=photos(people.team, CHUNK_SIZE))
-    both = threading.Barrier(2)
-
-    class Meeting(EngineWithoutNets):
-        def analyze(self, pictures: Any) -> list[Any]:
-            # Once each: a delivery that sees the other's beginning goes photo by photo.
-            if not self.seen:
-                both.wait(timeout=30)
-            return super().analyze(pictures)
-
-    def deliver() -> None:
-        with team_scope(people.team):
-            chunk_analyze(team=people.team, job_id=job.pk, chunk=0, engine=Meeting())
-        connections.close_all()
-
-    threads = [threading.Thread(target=deliver) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=60)
-    job.refresh_from_db()
-    assert (job.status, job.done) == (Job.Status.SUCCEEDED, CHUNK_SIZE)
-    with team_scope(people.team):
-        assert Face.objects.count() == CHUNK_SIZE
-
-
-def test_one_photo_that_fails_does_not_take_the_others_with_it(in_team: Team) -> None:
-    good = photos(in_team, 2)
-    bad = media_from_bytes(team=in_team, content=photo(9, width=41), filename="bad.png")
-    job = job_create(team=in_team, media=[good[0], bad, good[1]])
-    work_off(job, EngineWithoutNets(fails_on_width=frozenset({41})))
-    assert (job.status, job.done) == (Job.Status.SUCCEEDED, 3)
-    failed = JobItem.objects.get(status=JobItem.Status.FAILED)
-    assert (failed.media, failed.error_code) == (bad, "analysis_failed")
-    assert Analysis.objects.count() == 2
-
-
-def test_a_job_whose_photos_all_fail_says_why(in_team: Team) -> None:
-    media = media_from_bytes(team=in_team, content=photo(9), filename="gone.png")
-    from media_jobs import files
-
-    files.erase([media.original])
-    job = job_create(team=in_team, media=[media])
-    work_off(job, EngineWithoutNets())
-    assert (job.status, job.error_code) == (Job.Status.FAILED, "original_missing")
-    assert "Upload it again" in job.error_message
-    assert job.finished_at is not None
-
-
-def test_a_photo_that_kills_workers_is_given_up_and_its_neighbours_are_not(in_team: Team) -> None:
-    media = photos(in_team, 2)
-    killer = media_from_bytes(team=in_team, content=photo(9, width=41), filename="killer.png")
-    job = job_create(team=in_team, media=[media[0], killer, media[1]])
-
-    class Killed(BaseException):
-        """Stands for the end of the process: nothing after it runs."""
-
-    class Deadly(EngineWithoutNets):
-        def analyze(self, pictures: Any) -> list[Any]:
-            if any(picture.size[0] == 41 for picture in pictures):
-                raise Killed
-            return super().analyze(pictures)
-
-    for _ in range(MAX_ATTEMPTS):
-        with pytest.raises(Killed):
-            work_off(job, Deadly())
-    work_off(job, Deadly())
-    assert (job.status, job.done) == (Job.Status.SUCCEEDED, 3)
-    assert JobItem.objects.get(status=JobItem.Status.FAILED).error_code == "worker_lost"
-
-
-def test_a_chunk_takes_no_more_queries_for_more_photos_and_faces(
-    in_team: Team, django_assert_max_num_queries: Any
-) -> None:
-    job = job_create(team=in_team, media=photos(in_team, 1))
-    with django_assert_max_num_queries(20) as captured:
-        chunk_analyze(team=in_team, job_id=job.pk, chunk=0, engine=EngineWithoutNets(faces=1))
-    few = len(captured)
-    job = job_create(team=in_team, media=photos(in_team, CHUNK_SIZE))
-    with django_assert_max_num_queries(few):
-        chunk_analyze(team=in_team, job_id=job.pk, chunk=0, engine=EngineWithoutNets(faces=100))
-    assert Face.objects.count() == CHUNK_SIZE * 100
-
-
 @pytest.mark.django_db(transaction=True)
 def test_deleting_a_photo_takes_rows_and_files_and_cancels_its_work(
     in_team: Team, stored_files: Names
@@ -327,23 +193,6 @@ def test_deleting_a_photo_takes_rows_and_files_and_cancels_its_work(
     assert done.job.status == Job.Status.SUCCEEDED
     work_off(waiting.job, EngineWithoutNets())
     assert Face.objects.count() == 0, "a late delivery brings nothing back"
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_photo_deleted_while_it_is_analysed_leaves_nothing(people: People, stored_files: Names) -> None:
-    with team_scope(people.team):
-        outcome = upload(people.team, photo(1))
-
-    class DeletesMeanwhile(EngineWithoutNets):
-        def analyze(self, pictures: Any) -> list[Any]:
-            media_delete(media_id=outcome.media.pk)
-            return super().analyze(pictures)
-
-    with team_scope(people.team):
-        work_off(outcome.job, DeletesMeanwhile())
-        assert Face.objects.count() == Analysis.objects.count() == 0
-    assert outcome.job.status == Job.Status.CANCELLED
-    assert stored_files() == []
 
 
 @pytest.mark.django_db(transaction=True)
