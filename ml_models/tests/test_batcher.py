@@ -1,0 +1,148 @@
+"""Threads share an engine through the batcher."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from ml_models import BatchedEngine, Face, FaceEngine, FakeEngine
+from ml_models.batcher import EngineClosed
+
+
+class Recorder(FakeEngine):
+    """Answers each picture with a face as wide as the picture's first pixel, and remembers its batches."""
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+        self.threads: set[int] = set()
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def analyze(self, images: Sequence[NDArray[np.uint8]], boxes: Any = None) -> list[list[Face]]:
+        self.threads.add(threading.get_ident())
+        self.gate.wait(10)
+        self.batches.append(len(images))
+        for image in images:
+            if image.ndim != 3:
+                raise ValueError(f"bad picture {int(image.flat[0])}")
+        return [super(Recorder, self).analyze([i], [[(0, 0, float(i[0, 0, 0]), 9)]])[0] for i in images]
+
+
+def picture(value: int) -> NDArray[np.uint8]:
+    return np.full((10, 255, 3), value, dtype=np.uint8)
+
+
+def test_eight_threads_each_get_their_own_answer() -> None:
+    recorder = Recorder()
+    with BatchedEngine(recorder, max_batch=8, max_wait=0.01) as batched, ThreadPoolExecutor(8) as pool:
+        faces = list(pool.map(lambda value: batched.analyze_one(picture(value)), range(1, 201)))
+    assert [face.box[2] for [face] in faces] == list(range(1, 201))
+    assert len(recorder.threads) == 1
+    assert sum(recorder.batches) == 200
+
+
+def test_pictures_that_wait_share_a_pass_of_at_most_max_batch() -> None:
+    recorder = Recorder()
+    recorder.gate.clear()
+    with BatchedEngine(recorder, max_batch=4, max_wait=1) as batched, ThreadPoolExecutor(9) as pool:
+        answers = [pool.submit(batched.analyze_one, picture(value)) for value in range(1, 10)]
+        time.sleep(0.2)
+        recorder.gate.set()
+        assert sorted(answer.result()[0].box[2] for answer in answers) == list(range(1, 10))
+    assert max(recorder.batches) == 4
+    assert len(recorder.batches) == 3
+
+
+def test_several_passes_run_at_once_when_asked_for() -> None:
+    both = threading.Barrier(2)
+
+    class Meeting(Recorder):
+        def analyze(self, images: Sequence[NDArray[np.uint8]], boxes: Any = None) -> list[list[Face]]:
+            both.wait(10)  # nobody comes here alone
+            return super().analyze(images, boxes)
+
+    recorder = Meeting()
+    with BatchedEngine(recorder, max_batch=1, passes=2) as batched:
+        answers = [batched.submit(picture(value)) for value in range(1, 9)]
+        assert [answer.result(20)[0].box[2] for answer in answers] == list(range(1, 9))
+    assert len(recorder.threads) == 2
+
+
+def test_an_error_reaches_only_the_caller_who_brought_it() -> None:
+    recorder = Recorder()
+    recorder.gate.clear()
+    with BatchedEngine(recorder, max_batch=8, max_wait=1) as batched, ThreadPoolExecutor(8) as pool:
+        answers = [
+            pool.submit(batched.analyze_one, picture(k)[:, :, 0] if k in (3, 5) else picture(k))
+            for k in range(1, 9)
+        ]
+        time.sleep(0.2)
+        recorder.gate.set()
+        for number, answer in enumerate(answers, start=1):
+            if number in (3, 5):
+                with pytest.raises(ValueError, match=f"bad picture {number}"):
+                    answer.result()
+            else:
+                assert answer.result()[0].box[2] == number
+
+
+def test_the_batcher_lives_on_after_an_error() -> None:
+    with BatchedEngine(FakeEngine()) as batched:
+        with pytest.raises(ValueError, match="grey"):
+            batched.analyze_one(np.zeros((30, 30), dtype=np.uint8))
+        assert batched.analyze_one(np.zeros((30, 30, 3), dtype=np.uint8)) == []
+
+
+def test_an_engine_that_loses_pictures_is_an_error_and_no_silence() -> None:
+    class Forgetful(FakeEngine):
+        def analyze(self, images: Any, boxes: Any = None) -> list[list[Face]]:
+            return []
+
+    with BatchedEngine(Forgetful()) as batched, pytest.raises(RuntimeError, match="0 of 1"):
+        batched.analyze_one(picture(1))
+
+
+def test_close_answers_who_waits_and_refuses_who_comes_later() -> None:
+    recorder = Recorder()
+    recorder.gate.clear()
+    batched = BatchedEngine(recorder, max_batch=2, max_wait=0.05)
+    with ThreadPoolExecutor(6) as pool:
+        answers = [pool.submit(batched.analyze_one, picture(value)) for value in range(1, 6)]
+        time.sleep(0.2)
+        closing = pool.submit(batched.close)
+        time.sleep(0.05)
+        recorder.gate.set()
+        closing.result(timeout=10)
+        assert sorted(answer.result()[0].box[2] for answer in answers) == [1, 2, 3, 4, 5]
+    with pytest.raises(EngineClosed, match="make a new one"):
+        batched.analyze_one(picture(1))
+    batched.close()
+    assert not any(thread.name == "face-engine" for thread in threading.enumerate())
+
+
+def test_settings_that_make_no_sense_are_refused() -> None:
+    with pytest.raises(ValueError, match="max_batch"):
+        BatchedEngine(FakeEngine(), max_batch=0)
+
+
+def test_versions_are_those_of_the_engine_inside() -> None:
+    with BatchedEngine(FakeEngine()) as batched:
+        assert batched.model_versions == FakeEngine().model_versions
+
+
+def test_the_real_engine_gives_the_same_through_the_batcher(
+    engine: FaceEngine, astronaut: NDArray[np.uint8], grace_hopper: NDArray[np.uint8]
+) -> None:
+    expected = [engine.analyze([p])[0][0] for p in (astronaut, grace_hopper)]
+    with BatchedEngine(engine) as batched, ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(batched.analyze_one, [astronaut, grace_hopper] * 4))
+    for number, [face] in enumerate(answers):
+        np.testing.assert_allclose(face.emotions, expected[number % 2].emotions, atol=1e-4)
+        np.testing.assert_allclose(face.box, expected[number % 2].box, atol=1e-2)
