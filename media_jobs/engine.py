@@ -47,11 +47,12 @@ class SharedEngine:
 
         self._numpy = numpy
         engine = FaceEngine.load(threads=settings.ENGINE_THREADS)
-        self._batched = BatchedEngine(engine)
+        self._batched = BatchedEngine(engine, passes=settings.ENGINE_PASSES)
         self.model_versions: dict[str, str] = dict(engine.model_versions)
 
     def as_array(self, image: Image.Image) -> Any:
-        return self._numpy.asarray(image)
+        # A copy that may be written to: torch takes no other without copying it once more.
+        return self._numpy.array(image)
 
     def analyze(self, pictures: Sequence[Any]) -> list[Any]:
         waiting: list[Future[Any]] = [self._batched.submit(picture) for picture in pictures]
