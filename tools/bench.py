@@ -96,7 +96,7 @@ class Site:
         self._start(stack, "web", "-m", "uvicorn", "emotionsite.asgi:application", "--port", str(port))
         self._start(
             *(stack, "worker", "-m", "celery", "-A", "emotionsite", "worker", "--pool", "threads"),
-            *("--concurrency", "2", "-Q", "interactive,batch", "--without-mingle", "--without-gossip"),
+            *("--concurrency", "4", "-Q", "interactive,batch", "--without-mingle", "--without-gossip"),
         )
         self.key = json.loads(self._run("manage.py", "create_team", "Bench", "bench@example.org"))["api_key"]
         self._wait()
@@ -168,7 +168,7 @@ class Site:
                 elif job["status"] in {"failed", "cancelled"}:
                     raise SystemExit(f"A photo could not be analysed: {job['error']}")
                 else:
-                    time.sleep(0.02)
+                    time.sleep(0.2)
             seconds = time.perf_counter() - start
             faces = 0
             for item in uploads:

@@ -28,7 +28,6 @@ BROKEN_PACKAGES = Path(__file__).with_name("broken_packages.py")
 # Front-end files by their place below static/vendor; licences go along with what they cover.
 VENDOR_FILES = {
     "bootstrap.min.css": "bootstrap/dist/css/bootstrap.min.css",
-    "bootstrap.bundle.min.js": "bootstrap/dist/js/bootstrap.bundle.min.js",
     "bootstrap.LICENSE.txt": "bootstrap/LICENSE",
     "chart.umd.js": "chart.js/dist/chart.umd.js",
     "chart.LICENSE.txt": "chart.js/LICENSE.md",

@@ -1,5 +1,7 @@
 """Database, broker, cache and storage: everything another process serves."""
 
+import os
+
 from .env import DATA_DIR, env
 from .storage_url import storage_from_url
 
@@ -75,5 +77,7 @@ CELERY_BEAT_SCHEDULE = {
 }
 
 # --- Engine ---------------------------------------------------------------------------------------
-# Threads of torch inside one forward pass; None leaves the choice to the engine.
-ENGINE_THREADS = env.int("ENGINE_THREADS", default=0) or None
+# Threads of torch inside one forward pass, and passes that run at once in a worker. Together they fill the
+# processor; a pass of one thread wastes nothing on waiting, which is what gives the most photos a second.
+ENGINE_THREADS = env.int("ENGINE_THREADS", default=1)
+ENGINE_PASSES = env.int("ENGINE_PASSES", default=max(1, (os.cpu_count() or 1) // ENGINE_THREADS))

@@ -67,7 +67,7 @@ def site_plan(options: Options, data: DataDir) -> Plan:
     """The plan of the real site."""
     python = [sys.executable, "-u"]
     manage = [*python, str(PROJECT / "manage.py")]
-    threads = os.environ.get("WORKER_THREADS") or str(max(2, min(8, os.cpu_count() or 2)))
+    threads = os.environ.get("WORKER_THREADS") or str(max(4, min(16, 2 * (os.cpu_count() or 2))))
     celery = [*python, "-m", "celery", "-A", "emotionsite"]
     web = [
         *python,
