@@ -9,6 +9,8 @@ from django_scopes import ScopedManager
 
 from accounts.models import Team, User
 
+SAME_BYTES = "same_bytes_once_per_team"
+
 
 class Media(models.Model):
     """A stored photo. `width` and `height` are of the upright picture, after its EXIF turn.
@@ -35,7 +37,7 @@ class Media(models.Model):
 
     class Meta:
         verbose_name_plural = "media"
-        constraints = [models.UniqueConstraint(fields=["team", "sha256"], name="same_bytes_once_per_team")]
+        constraints = [models.UniqueConstraint(fields=["team", "sha256"], name=SAME_BYTES)]
         indexes = [models.Index(fields=["team", "-created_at", "-id"], name="media_newest_first")]
 
     def __str__(self) -> str:

@@ -1,12 +1,14 @@
 """Writes of media_jobs: taking a photo in, making jobs of photos, letting go of photos."""
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import IO
 from uuid import UUID, uuid4
 
+import psycopg
 from django.db import IntegrityError, transaction
 
 from accounts.models import Team, User
@@ -14,7 +16,7 @@ from accounts.models import Team, User
 from . import files
 from .dispatch import send_chunks_on_commit
 from .intake import Picture, read_picture
-from .models import Job, JobItem, Media, ReleasedFile
+from .models import SAME_BYTES, Job, JobItem, Media, ReleasedFile
 
 # Photos of one Celery task: enough to fill a forward pass, few enough to end well within the visibility
 # timeout on a slow machine.
@@ -38,39 +40,65 @@ def photo_upload(*, team: Team, file: IO[bytes], size: int, filename: str, user:
     Bytes that the team already has are stored once: the photo they became is returned, with the job that
     analysed it, or with a new one when that job did not succeed. Raises Refusal; then nothing was kept.
     """
-    while True:
-        media, duplicate = media_store(team=team, file=file, size=size, filename=filename, user=user)
-        with transaction.atomic():
-            # Somebody may delete the known photo right now; then these bytes are new again.
-            if not Media.objects.select_for_update().filter(pk=media.pk).exists():
-                continue
-            if duplicate and (job := _job_worth_keeping(media)):
-                return Upload(media=media, job=job, duplicate=True)
-            job = job_create(team=team, media=[media], user=user)
-            return Upload(media=media, job=job, duplicate=duplicate)
-
-
-def media_store(
-    *, team: Team, file: IO[bytes], size: int, filename: str, user: User | None
-) -> tuple[Media, bool]:
-    """Check and store one photo without analysing it; returns it and whether the team already had it."""
     picture = read_picture(file, size)
-    known = Media.objects.filter(sha256=picture.sha256).first()
-    if known:
-        return known, True
-    media = _write_files(team, picture, file, filename, user)
-    try:
+    while True:
         with transaction.atomic():
-            media.full_clean(validate_constraints=False)
+            # Locked, so that nobody deletes the photo before its job is decided.
+            known = Media.objects.select_for_update().filter(sha256=picture.sha256).first()
+            if known:
+                job = _job_worth_keeping(known) or job_create(team=team, media=[known], user=user)
+                return Upload(media=known, job=job, duplicate=True)
+        media = _write_files(team, picture, file, filename, user)
+        with _erased_unless_stored(media) as outcome, transaction.atomic():
             media.save(force_insert=True)
-    except IntegrityError:
-        # The same bytes came in twice at the same moment, and the other upload was first.
+            job = job_create(team=team, media=[media], user=user)
+        if outcome.stored:
+            return Upload(media=media, job=job, duplicate=False)
+
+
+def media_from_bytes(*, team: Team, content: bytes, filename: str, user: User | None = None) -> Media:
+    """Check and store one photo without analysing it; the known photo when the team has these bytes."""
+    file = io.BytesIO(content)
+    picture = read_picture(file, len(content))
+    while True:
+        known = Media.objects.filter(sha256=picture.sha256).first()
+        if known:
+            return known
+        media = _write_files(team, picture, file, filename, user)
+        with _erased_unless_stored(media) as outcome, transaction.atomic():
+            media.save(force_insert=True)
+        if outcome.stored:
+            return media
+
+
+@dataclass
+class _Outcome:
+    """`stored` is False when the same bytes came in twice at the same moment, and the others were first."""
+
+    stored: bool = True
+
+
+@contextmanager
+def _erased_unless_stored(media: Media) -> Iterator[_Outcome]:
+    """Erase the files of a new photo again when its rows cannot be written."""
+    outcome = _Outcome()
+    try:
+        yield outcome
+    except BaseException as error:
         files.erase(media.file_names)
-        return Media.objects.get(sha256=picture.sha256), True
-    except BaseException:
-        files.erase(media.file_names)
-        raise
-    return media, False
+        if not _is_same_bytes(error):
+            raise
+        outcome.stored = False
+
+
+def _is_same_bytes(error: BaseException) -> bool:
+    """Whether Postgres refused a row because the team already has these bytes."""
+    cause = error.__cause__
+    return (
+        isinstance(error, IntegrityError)
+        and isinstance(cause, psycopg.Error)
+        and cause.diag.constraint_name == SAME_BYTES
+    )
 
 
 def _write_files(team: Team, picture: Picture, file: IO[bytes], filename: str, user: User | None) -> Media:
@@ -183,11 +211,3 @@ def released_files_erase(*, ids: Sequence[int] | None = None, limit: int = 1000)
         files.erase([row.name])
         erased += ReleasedFile.unscoped.filter(pk=row.pk).delete()[0]
     return erased
-
-
-def media_from_bytes(*, team: Team, content: bytes, filename: str, user: User | None = None) -> Media:
-    """`media_store` for bytes in memory: the demo, commands and tests use it."""
-    media, _ = media_store(
-        team=team, file=io.BytesIO(content), size=len(content), filename=filename, user=user
-    )
-    return media

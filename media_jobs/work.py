@@ -91,7 +91,9 @@ def _analyze(items: list[JobItem], engine: Engine) -> list[Outcome]:
                 outcomes.append(Outcome(item.pk, error_code=refusal.code, error_message=refusal.message))
     for item, answer in zip(decoded, engine.analyze(pictures), strict=True):
         if isinstance(answer, PictureError):
-            message = "The analysis of this photo failed; the worker's log has the reason. Upload it again to try once more."
+            message = (
+                "The analysis of this photo failed; the worker's log has the reason. Upload it again to retry."
+            )
             outcomes.append(Outcome(item.pk, error_code="analysis_failed", error_message=message))
         else:
             outcomes.append(Outcome(item.pk, faces=answer))

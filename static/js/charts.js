@@ -57,7 +57,7 @@ function draw(canvas, labels, percents) {
       // The figures are written out, so there is nothing to point at.
       events: [],
       figures: { ...colours, strongest },
-      layout: { padding: { right: 46 } },
+      layout: { padding: { right: 58 } },
       plugins: { legend: { display: false }, tooltip: { enabled: false } },
       scales: {
         x: {
