@@ -22,7 +22,7 @@ class FoundFace(Protocol):
     emotions: Any
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def analyses_store(
     *, team: Team, found: Mapping[UUID, Sequence[FoundFace]], model_versions: Mapping[str, str]
 ) -> None:

@@ -42,6 +42,9 @@ MAX_ANIMATION_PICTURES = 20
 PREVIEW_SIDE = 1600
 THUMBNAIL_SIDE = 320
 EXIF_ORIENTATION = 0x0112
+SIDEWAYS = frozenset({5, 6, 7, 8})
+# Pillow's decoders answer a damaged stream with any of these; each means the same to a user.
+DECODER_FAULTS = (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError)
 
 
 @dataclass(frozen=True)
@@ -72,24 +75,46 @@ def read_picture(file: IO[bytes], size: int) -> Picture:
     sha256 = _digest(file)
     image = _open(file, size)
     content_type, extension = FORMATS[image.format or ""]
-    upright = _decode(image)
-    # Once decoded, its EXIF data can be read without a surprise.
+    width, height = image.size
+    orientation = _orientation(image)
     shown_as_is = (
         image.format in SHOWN_BY_BROWSERS
         and max(image.size) <= PREVIEW_SIDE
-        and image.getexif().get(EXIF_ORIENTATION, 1) == 1
+        and orientation == 1
         and image.mode != "CMYK"
     )
+    if orientation in SIDEWAYS:
+        width, height = height, width
+    upright = _decode(_draft(image, THUMBNAIL_SIDE if shown_as_is else PREVIEW_SIDE))
     return Picture(
         sha256=sha256,
         size=size,
         content_type=content_type,
         extension=extension,
-        width=upright.width,
-        height=upright.height,
+        width=width,
+        height=height,
         preview=None if shown_as_is else _smaller_copy(upright, PREVIEW_SIDE, 85),
         thumbnail=_smaller_copy(upright, THUMBNAIL_SIDE, 80),
     )
+
+
+def _orientation(image: Image.Image) -> int:
+    """The EXIF turn, 1 to 8; 1 without one. Some formats decode the picture to find it."""
+    try:
+        return int(image.getexif().get(EXIF_ORIENTATION, 1))
+    except DECODER_FAULTS as error:
+        raise _damaged(error) from error
+
+
+def _draft(image: Image.Image, side: int) -> Image.Image:
+    """Let a JPEG be decoded at the smallest scale that still has `side` pixels; others stay as they are.
+
+    The decoder reads all the data all the same, so a file that ends early is found out for half the work.
+    """
+    scale = side / max(image.size)
+    if scale < 1:
+        image.draft("RGB", (max(1, round(image.width * scale)), max(1, round(image.height * scale))))
+    return image
 
 
 def _digest(file: IO[bytes]) -> str:
@@ -123,7 +148,7 @@ def _open(file: IO[bytes], size: int) -> Image.Image:
         raise refuse("format_not_supported") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise refuse("too_many_pixels", limit=f"{settings.MAX_IMAGE_PIXELS / 1e6:g}") from error
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
+    except DECODER_FAULTS as error:
         raise _damaged(error) from error
     # AVIF shares HEIC's container and opener, but is not among the formats this product answers for.
     if image.format not in FORMATS:
@@ -143,7 +168,7 @@ def _refuse_long_animation(image: Image.Image, file: IO[bytes]) -> None:
             frames = frame_count_of_gif(file, MAX_FRAMES)
         else:
             frames = getattr(image, "n_frames", 1)
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
+    except DECODER_FAULTS as error:
         raise _damaged(error) from error
     total = frames * image.width * image.height
     if frames > MAX_FRAMES or (frames > 1 and total > MAX_ANIMATION_PICTURES * settings.MAX_IMAGE_PIXELS):
@@ -159,8 +184,7 @@ def _decode(image: Image.Image) -> Image.Image:
         return _to_rgb(upright)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise refuse("too_many_pixels", limit=f"{settings.MAX_IMAGE_PIXELS / 1e6:g}") from error
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError) as error:
-        # Pillow's decoders answer a damaged stream with any of these; each means the same to a user.
+    except DECODER_FAULTS as error:
         raise _damaged(error) from error
 
 
@@ -193,7 +217,7 @@ def _smaller_copy(image: Image.Image, side: int, quality: int) -> bytes:
     if copy is image:
         scale = side / max(image.size)
         target = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-        copy = image.resize(target, Image.Resampling.BILINEAR, reducing_gap=2.0)
+        copy = image.resize(target, Image.Resampling.BILINEAR, reducing_gap=1.1)
     buffer = io.BytesIO()
     copy.save(buffer, "JPEG", quality=quality)
     return buffer.getvalue()

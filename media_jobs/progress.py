@@ -17,13 +17,12 @@ def items_finish(
     """
     if not items:
         return
-    now = timezone.now()
-    for item in items:
-        item.status = status
-        item.error_code = error_code
-        item.error_message = error_message[:300]
-        item.finished_at = now
-    JobItem.objects.bulk_update(items, ["status", "error_code", "error_message", "finished_at"])
+    JobItem.objects.filter(pk__in=[item.pk for item in items]).update(
+        status=status,
+        error_code=error_code,
+        error_message=error_message[:300],
+        finished_at=timezone.now(),
+    )
     job.done += len(items)
     if job.done == job.total:
         _job_finish(job)

@@ -42,18 +42,28 @@ def photo_upload(*, team: Team, file: IO[bytes], size: int, filename: str, user:
     """
     picture = read_picture(file, size)
     while True:
-        with transaction.atomic():
-            # Locked, so that nobody deletes the photo before its job is decided.
-            known = Media.objects.select_for_update().filter(sha256=picture.sha256).first()
-            if known:
-                job = _job_worth_keeping(known) or job_create(team=team, media=[known], user=user)
-                return Upload(media=known, job=job, duplicate=True)
+        if known := _known_upload(team, picture, user):
+            return known
         media = _write_files(team, picture, file, filename, user)
         with _erased_unless_stored(media) as outcome, transaction.atomic():
             media.save(force_insert=True)
             job = job_create(team=team, media=[media], user=user)
         if outcome.stored:
             return Upload(media=media, job=job, duplicate=False)
+
+
+def _known_upload(team: Team, picture: Picture, user: User | None) -> Upload | None:
+    """The photo that these bytes became before, with the job that counts; None for new bytes."""
+    same = Media.objects.filter(sha256=picture.sha256)
+    if not same.exists():
+        return None
+    with transaction.atomic():
+        # Locked, so that nobody deletes the photo before its job is decided.
+        media = same.select_for_update().first()
+        if media is None:
+            return None
+        job = _job_worth_keeping(media) or job_create(team=team, media=[media], user=user)
+        return Upload(media=media, job=job, duplicate=True)
 
 
 def media_from_bytes(*, team: Team, content: bytes, filename: str, user: User | None = None) -> Media:
@@ -150,7 +160,8 @@ def _job_worth_keeping(media: Media) -> Job | None:
     return item.job if item else None
 
 
-@transaction.atomic
+# No savepoint of its own inside an upload: both stand or fall together.
+@transaction.atomic(savepoint=False)
 def job_create(*, team: Team, media: Sequence[Media], user: User | None = None) -> Job:
     """Queue the analysis of photos: rows now, one Celery task per chunk once they are committed.
 

@@ -92,7 +92,7 @@ def _analyze(items: list[JobItem], engine: Engine) -> list[Outcome]:
     for item, answer in zip(decoded, engine.analyze(pictures), strict=True):
         if isinstance(answer, PictureError):
             message = (
-                "The analysis of this photo failed; the worker's log has the reason. Upload it again to retry."
+                "The analysis of this photo failed; the worker's log says why. Upload it again to retry."
             )
             outcomes.append(Outcome(item.pk, error_code="analysis_failed", error_message=message))
         else:

@@ -28,9 +28,7 @@ class BatchedEngine:
     An error of one picture reaches only the thread that brought it.
     """
 
-    def __init__(
-        self, engine: Engine, max_batch: int = 8, max_wait: float = 0.01, passes: int = 1
-    ) -> None:
+    def __init__(self, engine: Engine, max_batch: int = 8, max_wait: float = 0.01, passes: int = 1) -> None:
         if max_batch < 1 or max_wait < 0 or passes < 1:
             raise ValueError(
                 "A batch needs max_batch and passes of 1 or more and max_wait of 0 seconds or more."
@@ -95,8 +93,13 @@ class BatchedEngine:
             if first is None:
                 return
             batch = [first]
+            # One pass waits for company. Of several, each takes its share of what waits and begins: a picture
+            # taken here is a picture that a free pass beside it does not get.
+            most = self._max_batch
+            if len(self._threads) > 1:
+                most = min(most, 1 + self._jobs.qsize() // len(self._threads))
             until = time.monotonic() + self._max_wait
-            while len(batch) < self._max_batch:
+            while len(batch) < most:
                 try:
                     more = self._jobs.get(timeout=max(0.0, until - time.monotonic()))
                 except queue.Empty:

@@ -34,9 +34,10 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    # The only asynchronous one comes first: each change between the two worlds costs a hop of threads.
+    "servestatic.middleware.ServeStaticMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
-    "servestatic.middleware.ServeStaticMiddleware",
     "emotionsite.middleware.request_id_middleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

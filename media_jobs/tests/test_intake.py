@@ -217,3 +217,26 @@ def test_svg_is_refused_by_name(head: bytes) -> None:
 )
 def test_anything_else_is_refused_whatever_its_name(content: bytes) -> None:
     assert code_of(content) == "format_not_supported"
+
+
+@pytest.mark.parametrize("size", [(5000, 3000), (1700, 500), (1024, 768)])
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_scaled_decode_keeps_the_figures_of_the_whole_picture(
+    size: tuple[int, int], orientation: int
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    content = encoded(noise(50, 30).resize(size), "JPEG", exif=exif)
+    picture = read(content)
+    expected = size if orientation == 1 else size[::-1]
+    assert (picture.width, picture.height) == expected
+    assert decode_original(io.BytesIO(content)).size == expected
+    assert max(Image.open(io.BytesIO(picture.thumbnail)).size) == THUMBNAIL_SIDE
+    if picture.preview is not None:
+        assert max(Image.open(io.BytesIO(picture.preview)).size) == min(PREVIEW_SIDE, max(size))
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+def test_a_large_jpeg_that_ends_early_is_found_out_by_the_scaled_decode(share: float) -> None:
+    content = encoded(noise(50, 30).resize((4000, 2400)), "JPEG")
+    assert code_of(content[: int(len(content) * share)]) == "picture_truncated"
