@@ -160,8 +160,6 @@ def _job_worth_keeping(media: Media) -> Job | None:
     return item.job if item else None
 
 
-# No savepoint of its own inside an upload: both stand or fall together.
-@transaction.atomic(savepoint=False)
 def job_create(*, team: Team, media: Sequence[Media], user: User | None = None) -> Job:
     """Queue the analysis of photos: rows now, one Celery task per chunk once they are committed.
 
@@ -171,14 +169,16 @@ def job_create(*, team: Team, media: Sequence[Media], user: User | None = None) 
     if not media:
         raise ValueError("A job needs at least one photo.")
     queue = QUEUE_FOR_ONE if len(media) == 1 else QUEUE_FOR_MANY
-    job = Job.objects.create(team=team, queue=queue, total=len(media), created_by=user)
-    JobItem.objects.bulk_create(
-        [
-            JobItem(team=team, job=job, media=photo, position=position, chunk=position // CHUNK_SIZE)
-            for position, photo in enumerate(media)
-        ]
-    )
-    send_chunks_on_commit(job=job, chunks=range((len(media) + CHUNK_SIZE - 1) // CHUNK_SIZE))
+    # No savepoint of its own inside an upload: both stand or fall together.
+    with transaction.atomic(savepoint=False):
+        job = Job.objects.create(team=team, queue=queue, total=len(media), created_by=user)
+        JobItem.objects.bulk_create(
+            [
+                JobItem(team=team, job=job, media=photo, position=position, chunk=position // CHUNK_SIZE)
+                for position, photo in enumerate(media)
+            ]
+        )
+        send_chunks_on_commit(job=job, chunks=range((len(media) + CHUNK_SIZE - 1) // CHUNK_SIZE))
     return job
 
 
