@@ -1,4 +1,4 @@
-"""`python -m ml_models.evaluation {emotion,detection,all} --data FOLDER [--write FOLDER]`."""
+"""`python -m ml_models.evaluation PART --data FOLDER [--write FOLDER]`; `all` for every part."""
 
 from __future__ import annotations
 
@@ -9,15 +9,23 @@ from pathlib import Path
 import torch
 
 from ml_models.engine import FaceEngine
-from ml_models.evaluation import detection, emotion, report
+from ml_models.evaluation import detection, emotion, landmarks, pose, quality, report, verification
+
+# Parts that need no setting of their own.
+OTHER_PARTS = {
+    "verification": verification.evaluate,
+    "landmarks": landmarks.evaluate,
+    "pose": pose.evaluate,
+    "quality": quality.evaluate,
+}
 
 
 def arguments() -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m ml_models.evaluation", description=__doc__)
-    parser.add_argument("part", choices=["emotion", "detection", "all"])
+    parser.add_argument("part", choices=["emotion", "detection", *OTHER_PARTS, "all"])
     parser.add_argument(
-        "--data", type=Path, required=True, help="folder with emotion/ and detection/, or one of them"
+        "--data", type=Path, required=True, help="folder with emotion/, detection/ and the other sets"
     )
     parser.add_argument("--write", type=Path, help="folder for a dated report as JSON and Markdown")
     parser.add_argument("--threads", type=int, default=1)
@@ -36,6 +44,9 @@ def main() -> int:
         sections.append(emotion.evaluate(options.data))
     if options.part in ("detection", "all"):
         sections.append(detection.evaluate(options.data, smallest=options.smallest))
+    for name, evaluate in OTHER_PARTS.items():
+        if options.part in (name, "all"):
+            sections.append(evaluate(options.data))
     for section in sections:
         print(f"\n{section.name}\n" + "\n".join(section.lines))
     if options.write:

@@ -66,9 +66,10 @@ def test_an_altered_package_file_says_which_package_to_install_again() -> None:
 
 def test_problems_lists_a_sentence_per_bad_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(registry, "FOLDER", tmp_path)
+    own = [name for name, entry in registry.weights().items() if entry.package is None]
     found = registry.problems()
-    assert len(found) == 1
-    assert "emotion-v1" in found[0]
+    assert len(found) == len(own) > 0
+    assert all(any(name in sentence for sentence in found) for name in own)
 
 
 def test_unknown_names_and_unreadable_lists_are_errors(tmp_path: Path) -> None:
