@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 import psycopg
 import redis
-from botocore.exceptions import BotoCoreError, ClientError
 from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from kombu.exceptions import OperationalError as BrokerError
+
+from media_jobs.files import STORAGE_FAULTS
 
 from .settings.services import UNSET_DATABASE_URL, UNSET_REDIS_URL
 
@@ -121,7 +122,6 @@ def _worker() -> str:
     return f"{len(answers)} answering"
 
 
-STORAGE_FAULTS = (OSError, BotoCoreError, ClientError)
 DATABASE = Check(
     "database",
     _database,

@@ -6,11 +6,15 @@ from collections.abc import Iterable
 from typing import IO
 from uuid import UUID
 
+from botocore.exceptions import BotoCoreError, ClientError
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import default_storage
 from storages.backends.s3 import S3Storage
 
 from .refusals import refuse
+
+# What a storage answers with when it cannot do its work: a local folder, or S3 by boto3.
+STORAGE_FAULTS = (OSError, BotoCoreError, ClientError)
 
 
 def folder_of(team_id: UUID, media_id: UUID) -> str:

@@ -9,6 +9,7 @@ from typing import IO
 from uuid import UUID, uuid4
 
 import psycopg
+import structlog
 from django.db import IntegrityError, transaction
 
 from accounts.models import Team, User
@@ -17,6 +18,8 @@ from . import files
 from .dispatch import send_chunks_on_commit
 from .intake import Picture, read_picture
 from .models import SAME_BYTES, Job, JobItem, Media, ReleasedFile
+
+logger = structlog.get_logger(__name__)
 
 # Photos of one Celery task: enough to fill a forward pass, few enough to end well within the visibility
 # timeout on a slow machine.
@@ -213,12 +216,17 @@ def release_files(*, team: Team, names: Iterable[str]) -> None:
 def released_files_erase(*, ids: Sequence[int] | None = None, limit: int = 1000) -> int:
     """Erase released files and their notes; returns how many. Without `ids`, the oldest `limit`.
 
-    A file whose storage does not answer keeps its note, and the next run of beat tries again.
+    A file that the storage does not let go of keeps its note, and the next run of beat tries again; it does
+    not keep the others from being erased.
     """
     rows = ReleasedFile.unscoped.order_by("id")
     rows = rows.filter(pk__in=ids) if ids is not None else rows[:limit]
     erased = 0
     for row in rows:
-        files.erase([row.name])
+        try:
+            files.erase([row.name])
+        except files.STORAGE_FAULTS as fault:
+            logger.warning("file_not_erased", released_file=row.pk, reason=type(fault).__name__)
+            continue
         erased += ReleasedFile.unscoped.filter(pk=row.pk).delete()[0]
     return erased

@@ -17,7 +17,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django_scopes import scopes_disabled
 
 from accounts.access import team_scope
-from accounts.models import ApiKey, Membership, Scope, Team, User
+from accounts.models import ApiKey, Membership, Team, User
 from analysis.models import Analysis, Face
 from conftest import People
 from media_jobs.models import Job, JobItem, Media, ReleasedFile
@@ -273,7 +273,3 @@ def test_the_admin_is_for_staff_only(path: str, world: World) -> None:
     client = Client()
     assert client.login(username="root", password="correct horse battery")
     assert client.get(path).status_code == 200
-
-
-def test_scopes_of_a_key_are_all_in_the_table() -> None:
-    assert {"read", "analyze"} <= set(Scope.values)

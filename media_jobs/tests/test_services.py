@@ -215,6 +215,26 @@ def test_a_storage_that_is_away_loses_no_erasure(
     assert ReleasedFile.objects.count() == 0
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_file_that_cannot_be_erased_does_not_keep_the_others(
+    in_team: Team, stored_files: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = upload(in_team, photo(1)), upload(in_team, photo(2))
+    delete = FileSystemStorage.delete
+
+    def stubborn(self: FileSystemStorage, name: str) -> None:
+        if name == first.media.original:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        delete(self, name)
+
+    monkeypatch.setattr(FileSystemStorage, "delete", stubborn)
+    media_delete(media_id=first.media.pk)
+    media_delete(media_id=second.media.pk)
+    assert services.released_files_erase() == 0
+    assert stored_files() == [first.media.original]
+    assert [row.name for row in ReleasedFile.objects.all()] == [first.media.original]
+
+
 def test_no_query_for_a_teams_rows_works_without_a_team(people: People) -> None:
     from django_scopes.exceptions import ScopeError
 
