@@ -1,7 +1,8 @@
 # Two images from one file:
 #   docker build --target web    --tag emotionsite-web:0.1.0 .
 #   docker build --target worker --tag emotionsite-worker:0.1.0 .
-# `web` serves pages and the API, migrates and schedules, and has no PyTorch. `worker` adds the face engine.
+# `web` serves pages and the API, migrates and schedules, and has no face engine. `worker` adds it: OpenVINO, OpenCV
+# and weights, about half a GB. No image has PyTorch, which only training needs and which takes ten times as much.
 # Every package is a wheel with a pinned version, so nothing is compiled and no compiler is installed.
 
 FROM python:3.11.15-slim-bookworm AS base
@@ -21,11 +22,12 @@ RUN python -m venv --without-pip /opt/venv \
  && pip --python /opt/venv/bin/python install --no-cache-dir --only-binary :all: -r requirements/prod.txt
 
 FROM web-packages AS worker-packages
-# An index with builds of PyTorch for the processor alone saves several GB where no GPU is used.
 ARG PIP_INDEX_URL
 ARG PIP_EXTRA_INDEX_URL
 COPY requirements/ml.txt requirements/
-RUN pip --python /opt/venv/bin/python install --no-cache-dir --only-binary :all: -r requirements/ml.txt
+# OpenVINO's wheel asks for a package that would report its use to its maker; OpenVINO works without.
+RUN pip --python /opt/venv/bin/python install --no-cache-dir --only-binary :all: -r requirements/ml.txt \
+ && pip --python /opt/venv/bin/python uninstall --yes openvino-telemetry
 
 # --- Front-end files ------------------------------------------------------------------------------
 FROM base AS frontend

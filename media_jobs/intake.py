@@ -8,11 +8,13 @@ import hashlib
 import io
 import warnings
 from dataclasses import dataclass
-from typing import IO, cast
+from typing import IO
 
 from django.conf import settings
 from PIL import Image, ImageOps, UnidentifiedImageError
 from pillow_heif import register_heif_opener
+
+from ml_models.colours import to_rgb
 
 from .containers import frame_count_of_gif, looks_like_svg, shorter_than_declared
 from .refusals import refuse
@@ -181,34 +183,11 @@ def _decode(image: Image.Image) -> Image.Image:
         image.seek(0)
         image.load()
         upright = ImageOps.exif_transpose(image)
-        return _to_rgb(upright)
+        return to_rgb(upright)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise refuse("too_many_pixels", limit=f"{settings.MAX_IMAGE_PIXELS / 1e6:g}") from error
     except DECODER_FAULTS as error:
         raise _damaged(error) from error
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode == "RGB":
-        return image
-    if image.mode.startswith("I") or image.mode == "F":
-        return _from_deep_grey(image)
-    if image.mode in {"RGBA", "LA", "PA"} or "transparency" in image.info:
-        picture = image.convert("RGBA")
-        ground = Image.new("RGBA", picture.size, "white")
-        return Image.alpha_composite(ground, picture).convert("RGB")
-    return image.convert("RGB")
-
-
-def _from_deep_grey(image: Image.Image) -> Image.Image:
-    """16-bit, 32-bit and floating grey: stretched from its own darkest to its own brightest value.
-
-    `convert("L")` would clip everything above 255 to white.
-    """
-    deep = image.convert("F")
-    low, high = (float(value) for value in cast(tuple[float, float], deep.getextrema()))
-    scale = 255.0 / (high - low) if high > low else 0.0
-    return deep.point(lambda value: value * scale - low * scale).convert("L").convert("RGB")
 
 
 def _smaller_copy(image: Image.Image, side: int, quality: int) -> bytes:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from ml_models.fake import FakeEngine
     from ml_models.registry import WeightError
     from ml_models.types import Face
+
+# OpenVINO reports every import to its maker when this package is there, and is silent when it is missing.
+# Nothing of what this project runs on leaves the machine.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 __all__ = ["EMOTIONS", "BatchedEngine", "Face", "FaceEngine", "FakeEngine", "WeightError"]
 

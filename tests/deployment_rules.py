@@ -90,9 +90,10 @@ def final_target_problems(stages: Mapping[str, Stage], name: str) -> list[str]:
         for wanted in ("HEALTHCHECK", "CMD", "LABEL", "VOLUME")
         if wanted not in dict(steps)
     ]
-    if name == "web":
-        every = " ".join(rest for source in sources_of(stages, name) for _, rest in stages[source].steps)
-        problems += [f"{name} installs {file}" for file in ("ml.txt", "torch") if file in every]
+    every = " ".join(rest for source in sources_of(stages, name) for _, rest in stages[source].steps)
+    # Networks are trained elsewhere: PyTorch would make an image ten times as large.
+    unwanted = ["train.txt", "torch", *(["ml.txt", "openvino"] if name == "web" else [])]
+    problems += [f"{name} installs {file}" for file in unwanted if file in every]
     if any("pip " in rest for word, rest in steps if word == "RUN"):
         problems.append(f"{name} installs packages outside of the packages' stages")
     return problems

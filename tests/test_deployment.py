@@ -60,6 +60,8 @@ def test_the_dockerfile_keeps_every_rule() -> None:
             "COPY --from=worker-packages /opt/venv",
             "web installs ml.txt",
         ),
+        ("-r requirements/ml.txt", "-r requirements/train.txt", "worker installs train.txt"),
+        ("-r requirements/prod.txt", "-r requirements/prod.txt torch", "web installs torch"),
         ("HEALTHCHECK --interval=30s", "LABEL interval=30s", "web has no HEALTHCHECK"),
         ("VOLUME /data", "", "has no VOLUME"),
         ("FROM runtime AS worker", "FROM runtime AS engine", "no target worker"),
