@@ -1,24 +1,13 @@
-"""The three networks of MTCNN (Zhang et al., 2016), laid out as the weights of facenet-pytorch expect.
+"""The three networks of MTCNN (Zhang et al., 2016) as PyTorch modules: their definition.
 
-Defined here rather than imported, so that weights are read with `weights_only=True` from a file whose
-checksum is known, and nothing is fetched.
+The engine runs the same layers without torch (`mtcnn_graphs`); a test holds both to the same answers. The
+names are those of the tensors in `weights/mtcnn.safetensors`, after the name of the net and a point.
 """
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-
-
-def halve(x: Tensor) -> Tensor:
-    """The larger of each 2x2 cells, an odd last row or column kept: `max_pool2d(x, 2, 2, ceil_mode=True)`,
-    faster.
-    """
-    if x.shape[2] % 2 or x.shape[3] % 2:
-        x = F.pad(x, (0, x.shape[3] % 2, 0, x.shape[2] % 2), mode="replicate")
-    x = torch.maximum(x[:, :, 0::2], x[:, :, 1::2])
-    return torch.maximum(x[..., 0::2], x[..., 1::2])
 
 
 class ProposalNet(nn.Module):
@@ -38,7 +27,7 @@ class ProposalNet(nn.Module):
         self.conv4_2 = nn.Conv2d(32, 4, 1)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        x = halve(self.prelu1(self.conv1(x)))
+        x = F.max_pool2d(self.prelu1(self.conv1(x)), 2, 2, ceil_mode=True)
         x = self.prelu3(self.conv3(self.prelu2(self.conv2(x))))
         return self.conv4_2(x), self.conv4_1(x).softmax(dim=1)[:, 1]
 

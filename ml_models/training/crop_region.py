@@ -11,12 +11,12 @@ import json
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
 from ml_models.detection import FaceDetector
+from ml_models.levels import Levels
 from ml_models.training.emotion_data import load_emotion_set
 
 #: Side of the enlarged picture, and width of the grey margin around it, so that boxes may leave the picture.
@@ -31,7 +31,7 @@ def box_shares(detector: FaceDetector, tile: NDArray[np.uint8]) -> tuple[float, 
     large = np.asarray(Image.fromarray(tile).resize((SIDE, SIDE), Image.Resampling.BICUBIC))
     framed = np.full((SIDE + 2 * MARGIN, SIDE + 2 * MARGIN), int(large.mean()), dtype=np.uint8)
     framed[MARGIN:-MARGIN, MARGIN:-MARGIN] = large
-    found = detector.detect(np.repeat(framed[:, :, None], 3, axis=2))
+    [found] = detector.detect([Levels(np.repeat(framed[:, :, None], 3, axis=2))])
     sure = found.boxes[found.confidence > 0.95]
     if len(sure) != 1:
         return None
@@ -47,10 +47,9 @@ def main() -> int:
     parser.add_argument("--pictures", type=int, default=600)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    torch.set_num_threads(1)
     tiles = load_emotion_set(options.data, "train").clear().pictures[:, 0].numpy()
     chosen = np.random.default_rng(options.seed).permutation(len(tiles))[: options.pictures]
-    detector = FaceDetector()
+    detector = FaceDetector.load()
     measured = [
         shares for k in tqdm(chosen, unit="picture") if (shares := box_shares(detector, tiles[k])) is not None
     ]
