@@ -6,128 +6,169 @@ Coordinates are pixels, x to the right and y down; the middle of the first pixel
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
-import torch
-from torch import Tensor
-from torch.nn import functional as F
+from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from ml_models.types import Picture
+from ml_models.levels import Levels
+
+Floats = NDArray[np.float32]
+Numbers = NDArray[np.floating]
+Pixels = NDArray[np.uint8]
+
+#: OpenCV counts rows and columns with 16 bits.
+LONGEST_SIDE = 32_000
+#: Places so far outside a picture are no longer left to OpenCV's fixed-point numbers.
+FARTHEST = 1e5
+#: No face is cut from less than a 65,536th of its picture.
+MOST_HALVINGS = 16
 
 
-class Levels:
-    """A picture, its half, its quarter ... as uint8 (h, w, 3), each made when it is first needed.
+def five_points(landmarks5: Sequence[Numbers], pictures: int) -> list[Floats]:
+    """MTCNN's points of each picture's faces as float32 (n, 5, 2).
 
-    Faces much larger than the crop are cut from a smaller level: without that, bilinear sampling would skip
-    pixels. Made for one picture and used by one thread; nothing else is kept.
+    Raises ValueError when there is not one list for each picture, or for another shape, or when points are
+    not finite.
     """
-
-    def __init__(self, picture: Picture) -> None:
-        # Pillow's arrays are read-only, which torch warns about; mirrored views it does not take at all.
-        plain = picture.flags.writeable and picture.flags.c_contiguous
-        writable = picture if plain else np.array(picture, order="C")
-        self._levels = [torch.from_numpy(writable)]
-
-    def level(self, number: int) -> Tensor:
-        """The picture halved so many times, or fewer where a side would vanish: uint8 (h, w, 3)."""
-        while len(self._levels) <= number and min(self._levels[-1].shape[:2]) >= 2:
-            last = self._levels[-1]
-            rows, columns = last.shape[:2]
-            half = F.interpolate(
-                last.permute(2, 0, 1)[None], (rows // 2, columns // 2), mode="bilinear", antialias=True
+    if len(landmarks5) != pictures:
+        raise ValueError(
+            f"There are {pictures} pictures and points for {len(landmarks5)}: give one list for each."
+        )
+    answers = []
+    for points in landmarks5:
+        some = np.asarray(points, dtype=np.float32)
+        if not some.size:
+            some = some.reshape(0, 5, 2)
+        if some.ndim != 3 or some.shape[1:] != (5, 2):
+            raise ValueError(f"Give the five points of faces as (n, 5, 2), not {some.shape}.")
+        if not np.isfinite(some).all():
+            raise ValueError(
+                "Some of the five points of a face are not finite numbers: detect the faces again."
             )
-            self._levels.append(half[0].permute(1, 2, 0).contiguous())
-        return self._levels[min(number, len(self._levels) - 1)]
+        answers.append(some)
+    return answers
 
 
-def similarities(template: Tensor, points: Tensor, weights: Tensor | None = None) -> Tensor:
+def similarities(template: Numbers, points: Numbers, weights: Numbers | None = None) -> Floats:
     """The turn, scale and shift that bring a template closest to each face's points.
 
     template: (K, 2); points: (N, K, 2); weights: (K,), how much each point counts, or None for all alike.
     Returns float32 (N, 2, 3): point in the picture = matrix @ (x, y, 1) of the template. Least squares in the
     picture; points that all coincide give a crop of one pixel's width instead of an error.
     """
-    weights = torch.ones(len(template)) if weights is None else weights
-    share = (weights / weights.sum())[:, None]
-    centre, middles = (template * share).sum(dim=0), (points * share).sum(dim=1)
+    template, points = np.asarray(template, dtype=np.float64), np.asarray(points, dtype=np.float64)
+    share = np.ones(len(template)) if weights is None else np.asarray(weights, dtype=np.float64)
+    share = share / share.sum()
+    centre, middles = share @ template, share @ points
     own, theirs = template - centre, points - middles[:, None]
-    spread = (own.square() * share).sum()
+    spread = (own**2).sum(axis=1) @ share
     # As complex numbers: a = sum(conj(own) * theirs) / sum(|own|^2).
-    cosine = ((own * theirs).sum(dim=2) * share[:, 0]).sum(dim=1) / spread
-    sine = ((own[:, 0] * theirs[..., 1] - own[:, 1] * theirs[..., 0]) * share[:, 0]).sum(dim=1) / spread
-    cosine = torch.where(cosine.square() + sine.square() < 1e-8, torch.full_like(cosine, 1e-4), cosine)
-    turn = torch.stack([torch.stack([cosine, -sine], dim=1), torch.stack([sine, cosine], dim=1)], dim=1)
-    return torch.cat([turn, (middles - (turn @ centre[:, None])[..., 0])[..., None]], dim=2)
+    cosine = (own * theirs).sum(axis=2) @ share / spread
+    sine = (own[:, 0] * theirs[..., 1] - own[:, 1] * theirs[..., 0]) @ share / spread
+    cosine = np.where(cosine**2 + sine**2 < 1e-8, 1e-4, cosine)
+    matrices = np.empty((len(points), 2, 3))
+    matrices[:, 0, 0], matrices[:, 0, 1] = cosine, -sine
+    matrices[:, 1, 0], matrices[:, 1, 1] = sine, cosine
+    matrices[:, :, 2] = middles - matrices[:, :, :2] @ centre
+    return matrices.astype(np.float32)
 
 
-def apply(matrices: Tensor, points: Tensor) -> Tensor:
+def apply(matrices: Numbers, points: Numbers) -> Floats:
     """Points (N, K, 2) or (K, 2) moved by each matrix (N, 2, 3) -> (N, K, 2)."""
-    return points @ matrices[:, :, :2].transpose(1, 2) + matrices[:, None, :, 2]
+    moved = points @ matrices[:, :, :2].transpose(0, 2, 1) + matrices[:, None, :, 2]
+    return moved.astype(np.float32, copy=False)
 
 
-def inverted(matrices: Tensor) -> Tensor:
+def inverted(matrices: Numbers) -> Floats:
     """The way back of similarities (N, 2, 3)."""
-    turn = matrices[:, :, :2]
-    size = turn.square().sum(dim=(1, 2), keepdim=True) / 2
-    back = turn.transpose(1, 2) / size
-    return torch.cat([back, -(back @ matrices[:, :, 2:])], dim=2)
+    turn = matrices[:, :, :2].astype(np.float64)
+    back = turn.transpose(0, 2, 1) / ((turn**2).sum(axis=(1, 2))[:, None, None] / 2)
+    return np.concatenate([back, -(back @ matrices[:, :, 2:])], axis=2).astype(np.float32)
 
 
-def scales(matrices: Tensor) -> Tensor:
+def scales(matrices: Numbers) -> Floats:
     """Pixels of the picture per pixel of the crop, (N,)."""
-    return matrices[:, :, 0].norm(dim=1)
+    return np.hypot(matrices[:, 0, 0], matrices[:, 1, 0]).astype(np.float32, copy=False)
 
 
-def cut(levels: Levels, matrices: Tensor, size: tuple[int, int]) -> Tensor:
-    """Crops float32 (N, 3, rows, columns), 0 to 255, of the regions the matrices (N, 2, 3) name.
+def cut(levels: Levels, matrices: Numbers, size: tuple[int, int]) -> Pixels:
+    """Crops uint8 (N, rows, columns, 3) of the regions the matrices (N, 2, 3) name.
 
-    Bilinear, all faces of a level at once; what lies outside the picture repeats its edge. Only the pixels
-    that are needed are read: the picture itself is never turned into floats, which would take longer than
-    the crops and four times its memory.
+    Bilinear, each from the level where a step of the crop is one to two pixels, so that every pixel counts;
+    what lies outside the picture repeats its edge.
     """
     rows, columns = size
-    crops = torch.empty(len(matrices), 3, rows, columns)
-    if not len(matrices):
-        return crops
-    y, x = torch.meshgrid(torch.arange(rows) + 0.5, torch.arange(columns) + 0.5, indexing="ij")
-    grid = torch.stack([x, y], dim=2).reshape(-1, 2)
-    # The level where a step of the crop is one to two pixels: bilinear sampling then sees all of them.
-    wanted = scales(matrices).clamp_min(1).log2().floor().int().clamp_max(16)
-    original = levels.level(0)
-    for number in wanted.unique().tolist():
-        chosen = (wanted == number).nonzero()[:, 0]
-        level = levels.level(number)
-        ratio = torch.tensor([level.shape[1] / original.shape[1], level.shape[0] / original.shape[0]])
-        places = apply(matrices[chosen], grid) * ratio - 0.5
-        crops[chosen] = _bilinear(level, places).reshape(-1, rows, columns, 3).permute(0, 3, 1, 2)
+    crops = np.empty((len(matrices), rows, columns, 3), dtype=np.uint8)
+    height, width = levels.size
+    steps = np.clip(np.nan_to_num(scales(matrices), nan=1.0), 1, 2.0**MOST_HALVINGS)
+    for crop, matrix, step in zip(crops, matrices.astype(np.float64), steps.tolist(), strict=True):
+        level = levels.nearest(1 / step)
+        ratio = np.array([level.shape[1] / width, level.shape[0] / height])
+        # From the crop's pixels, counted from the middle of the first, to the level's, counted alike.
+        own = matrix * ratio[:, None]
+        own[:, 2] += own[:, :2].sum(axis=1) / 2 - 0.5
+        _resample(level, own, crop)
     return crops
 
 
-def _bilinear(level: Tensor, places: Tensor) -> Tensor:
-    """Colours float32 (N, P, 3) at places (N, P, 2), in steps from the middle of the first pixel."""
-    rows, columns = level.shape[:2]
-    limit = torch.tensor([columns - 1, rows - 1], dtype=torch.float32)
+def crops_of(pictures: Sequence[Levels], regions: Sequence[Numbers], size: tuple[int, int]) -> Pixels:
+    """Crops uint8 (N, rows, columns, 3) of the regions (n, 2, 3) of each picture, one after another."""
+    parts = [cut(one, some, size) for one, some in zip(pictures, regions, strict=True) if len(some)]
+    if len(parts) == 1:
+        return parts[0]
+    return np.concatenate([np.empty((0, *size, 3), dtype=np.uint8), *parts])
+
+
+def mirrored(crops: Pixels) -> Pixels:
+    """The mirror images of crops (N, rows, columns, 3), left and right changed."""
+    answers = np.empty(crops.shape, dtype=np.uint8)
+    for crop, answer in zip(crops, answers, strict=True):
+        # Numpy would take thirty times as long to reverse pixels of three bytes.
+        cv2.flip(crop, 1, dst=answer)
+    return answers
+
+
+def _resample(level: Pixels, matrix: NDArray[np.float64], crop: Pixels) -> None:
+    """Fill a crop: its pixel (x, y) is the level's at matrix @ (x, y, 1)."""
+    rows, columns = crop.shape[:2]
+    if max(level.shape[:2]) <= LONGEST_SIDE:
+        view, shifted = level, matrix
+    else:
+        view, shifted = _seen(level, matrix, (rows, columns))
+    reach = np.abs(shifted[:, :2]) @ [columns, rows] + np.abs(shifted[:, 2])
+    if max(view.shape[:2]) <= LONGEST_SIDE and (reach < FARTHEST).all():
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        cv2.warpAffine(view, shifted, (columns, rows), dst=crop, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    else:
+        crop[:] = _sampled(level, matrix, (rows, columns))
+
+
+def _seen(
+    level: Pixels, matrix: NDArray[np.float64], size: tuple[int, int]
+) -> tuple[Pixels, NDArray[np.float64]]:
+    """The part of a level that a crop of this size sees, and the matrix that leads into it."""
+    rows, columns = size
+    corners = np.array([[0, columns, 0, columns], [0, 0, rows, rows], [1, 1, 1, 1]])
+    limits = np.array(level.shape[1::-1])[:, None]
+    ends = np.clip(np.nan_to_num(matrix @ corners), 0, limits - 1)
+    left, top = np.maximum(np.floor(ends.min(axis=1)).astype(int) - 1, 0).tolist()
+    right, bottom = (np.ceil(ends.max(axis=1)).astype(int) + 2).tolist()
+    shifted = matrix.copy()
+    shifted[:, 2] -= [left, top]
+    return level[top:bottom, left:right], shifted
+
+
+def _sampled(level: Pixels, matrix: NDArray[np.float64], size: tuple[int, int]) -> Pixels:
+    """The same as OpenCV's answer, slower, for any size of picture and any place."""
+    y, x = np.mgrid[: size[0], : size[1]]
+    limit = np.array(level.shape[1::-1])[:, None, None] - 1
+    places = np.tensordot(matrix[:, :2], np.stack([x, y]), axes=1) + matrix[:, 2, None, None]
     # Not a number or far outside: the edge, like everything outside.
-    places = torch.minimum(places.nan_to_num(0.0).clamp_min(0), limit)
-    low = places.floor()
-    part = (places - low)[..., None]
-    low = low.long()
-    high = torch.minimum(low + 1, limit.long())
-    colours = level.reshape(-1, 3)
-
-    def at(x: Tensor, y: Tensor) -> Tensor:
-        return colours[(y * columns + x).flatten()].reshape(*x.shape, 3).float()
-
-    upper = torch.lerp(at(low[..., 0], low[..., 1]), at(high[..., 0], low[..., 1]), part[..., 0, :])
-    lower = torch.lerp(at(low[..., 0], high[..., 1]), at(high[..., 0], high[..., 1]), part[..., 0, :])
-    return torch.lerp(upper, lower, part[..., 1, :])
-
-
-def crops_of(pictures: Sequence[Levels], regions: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
-    """Crops float32 (N, 3, rows, columns), 0 to 255, of the regions (n, 2, 3) of each picture, one after
-    another.
-    """
-    empty = torch.zeros(0, 3, *size)
-    return torch.cat([empty, *(cut(one, some, size) for one, some in zip(pictures, regions, strict=True))])
+    places = np.clip(np.nan_to_num(places), 0, limit)
+    left, top = low = np.floor(places).astype(int)
+    right, bottom = np.minimum(low + 1, limit)
+    across, down = (places - low)[..., None]
+    upper = level[top, left] * (1 - across) + level[top, right] * across
+    lower = level[bottom, left] * (1 - across) + level[bottom, right] * across
+    return np.rint(upper * (1 - down) + lower * down).astype(np.uint8)

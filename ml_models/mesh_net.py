@@ -1,5 +1,6 @@
 """The networks of MediaPipe for face mesh and iris as PyTorch modules.
 
+They define the networks and fill them from MediaPipe's files; `mesh_graph` lays the same layers out to run.
 Weights come from files of this project, made once by `ml_models.conversion.mesh`. Attribute order is the
 order of the layers in the original files; the conversion relies on it.
 """
@@ -9,13 +10,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-#: Channels of the trunk's blocks, and whether each halves the picture.
-FACE_TRUNK = [(16, False), (16, False), (32, True), (32, False), (32, False), (64, True), (64, False)]
-FACE_TRUNK += [(64, False), (128, True), (128, False), (128, False), (128, True), (128, False), (128, False)]
-#: Sides of the square inputs in pixels.
-FACE_SIZE, IRIS_SIZE = 192, 64
-#: Points of the face mesh; points around an eye; points of an iris (its middle first).
-MESH_POINTS, EYE_POINTS, IRIS_POINTS = 468, 71, 5
+from ml_models.mesh_graph import EYE_POINTS, FACE_TRUNK, IRIS_BRANCH, IRIS_POINTS, IRIS_TRUNK, MESH_POINTS
 
 
 def _same(x: Tensor, convolution: nn.Conv2d, halve: bool) -> Tensor:
@@ -100,8 +95,7 @@ class IrisBlock(nn.Module):
 
 
 def _iris_branch(outputs: int) -> nn.Sequential:
-    halvings = [False, False, True, False, False, True, False, False]
-    return nn.Sequential(*(IrisBlock(128, 128, halve) for halve in halvings), nn.Conv2d(128, outputs, 2))
+    return nn.Sequential(*(IrisBlock(128, 128, halve) for halve in IRIS_BRANCH), nn.Conv2d(128, outputs, 2))
 
 
 class IrisNet(nn.Module):
@@ -114,8 +108,7 @@ class IrisNet(nn.Module):
         super().__init__()
         self.stem = nn.Conv2d(3, 64, 3, stride=2)
         self.prelu = nn.PReLU(64)
-        plan = [(64, 64, False)] * 4 + [(64, 128, True)] + [(128, 128, False)] * 4 + [(128, 128, True)]
-        self.trunk = nn.Sequential(*(IrisBlock(*block) for block in plan))
+        self.trunk = nn.Sequential(*(IrisBlock(*block) for block in IRIS_TRUNK))
         self.eye = _iris_branch(3 * EYE_POINTS)
         self.iris = _iris_branch(3 * IRIS_POINTS)
 

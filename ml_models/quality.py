@@ -9,34 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.nn import functional as F
 
-from ml_models.alignment import Levels, crops_of, cut, scales, similarities
-from ml_models.mesh import five_points
-
-if TYPE_CHECKING:
-    from ml_models.types import Picture
+from ml_models.alignment import cut, five_points, scales, similarities
+from ml_models.levels import Levels
 
 Floats = NDArray[np.float32]
+Numbers = NDArray[np.floating]
+Pixels = NDArray[np.uint8]
 
-#: Side of the crop, and where MTCNN's five points stand in it: eyes 40 px apart, brows to chin inside.
-SIZE = 128
-TEMPLATE = torch.tensor([[44.0, 48.0], [84.0, 48.0], [64.0, 70.0], [47.5, 90.0], [80.5, 90.0]])
+#: Side of the crop, and where MTCNN's five points stand in it: eyes 40 px apart. What is inside is face on
+#: nearly everybody: brows to lower lip, between the temples.
+SIZE = 72
+TEMPLATE = np.array([[16.0, 20.0], [56.0, 20.0], [36.0, 42.0], [19.5, 62.0], [52.5, 62.0]])
 EYE_DISTANCE = 40.0
-#: Rows and columns of the crop that are face on nearly everybody: brows to lower lip, between the temples.
-INNER = slice(28, 100)
-#: Pixels of that part.
-TONES = (INNER.stop - INNER.start) ** 2
 #: Side of the square whose noise is measured, per distance between the eyes.
 NOISE_REGION = 1.6
 #: Luma of ITU-R BT.601.
-LUMA = torch.tensor([0.299, 0.587, 0.114]).reshape(1, 3, 1, 1)
+LUMA = np.array([[0.299, 0.587, 0.114]])
 #: Blur effect (Crété et al., 2007) of a sharp face and of one without any edge left: 0 and 1 of our value.
 SHARP, FLAT = 0.42, 0.92
 #: Width of the strong blur that the blur effect compares with, in pixels.
@@ -68,7 +61,7 @@ class Limits:
 #: What each quality for recognition asks; a face that reaches neither is "low".
 RECOGNITION = {
     "high": Limits(30.0, 25.0, 25.0, 0.40, 0.45, any_exposure=False, occluded=False),
-    "medium": Limits(15.0, 45.0, 40.0, 0.75, 0.70, any_exposure=True, occluded=False),
+    "medium": Limits(15.0, 45.0, 40.0, 0.68, 0.65, any_exposure=True, occluded=False),
 }
 
 
@@ -129,42 +122,52 @@ def for_recognition(
     return [str(answer) for answer in answers]
 
 
-def blur_effect(grey: Tensor) -> Tensor:
-    """Crété's perceptual blur of grey faces (N, 1, H, W) -> (N,) in [0, 1].
+def grey_of(crop: Pixels) -> Floats:
+    """Luma float32 (H, W), 0 to 255 and not rounded, of a crop uint8 (H, W, 3)."""
+    return np.asarray(cv2.transform(crop.astype(np.float32), LUMA), dtype=np.float32)
+
+
+def blur_effect(grey: Floats) -> float:
+    """Crété's perceptual blur of a grey face (H, W), in [0, 1].
 
     A strong blur changes a sharp picture much and a blurred one little: the share of the differences between
     neighbours that survives it, in the direction where more survives.
     """
+    if grey.max() - grey.min() < 1:
+        # A surface of one tone has no edge that could be sharp.
+        return 1.0
     answers = []
-    for axis in (2, 3):
-        kernel = torch.full((1, 1, *((REBLUR, 1) if axis == 2 else (1, REBLUR))), 1 / REBLUR)
-        padding = (0, 0, REBLUR // 2, REBLUR // 2) if axis == 2 else (REBLUR // 2, REBLUR // 2, 0, 0)
-        again = F.conv2d(F.pad(grey, padding, mode="replicate"), kernel)
-        before, after = grey.diff(dim=axis).abs(), again.diff(dim=axis).abs()
-        lost = (before - after).clamp_min(0).sum(dim=(1, 2, 3))
-        answers.append(1 - lost / before.sum(dim=(1, 2, 3)).clamp_min(1e-6))
-    flat = grey.amax(dim=(1, 2, 3)) - grey.amin(dim=(1, 2, 3)) < 1
-    # A surface of one tone has no edge that could be sharp.
-    return torch.where(flat, torch.ones(len(grey)), torch.maximum(*answers))
+    for axis, size in ((0, (1, REBLUR)), (1, (REBLUR, 1))):
+        again = cv2.blur(grey, size, borderType=cv2.BORDER_REPLICATE)
+        before, after = np.abs(np.diff(grey, axis=axis)), np.abs(np.diff(again, axis=axis))
+        lost = float(np.maximum(before - after, 0).sum(dtype=np.float64))
+        answers.append(1 - lost / max(float(before.sum(dtype=np.float64)), 1e-6))
+    return max(answers)
 
 
-def smoothed(grey: Tensor) -> Tensor:
+def smoothed(grey: Floats) -> Floats:
     """A little blur (1, 2, 1 both ways) that keeps edges of faces but not the noise of single pixels."""
-    kernel = torch.tensor([1.0, 2.0, 1.0]) / 4
-    padded = F.pad(grey, (1, 1, 1, 1), mode="replicate")
-    return F.conv2d(padded, (kernel[:, None] * kernel[None])[None, None])
+    kernel = np.array([0.25, 0.5, 0.25])
+    return np.asarray(cv2.sepFilter2D(grey, -1, kernel, kernel, borderType=cv2.BORDER_REPLICATE))
 
 
-def noise_deviation(grey: Tensor) -> Tensor:
-    """Deviation of the noise in grey levels of grey faces (N, 1, H, W) -> (N,).
+def exposure_of(grey: Floats) -> float:
+    """The middle between the 5 % darkest and the 5 % lightest pixels of a grey face, 0 black to 1 white."""
+    few = grey.size // 20
+    dark, light = np.partition(grey, (few, grey.size - 1 - few), axis=None)[[few, grey.size - 1 - few]]
+    return float(dark + light) / 2 / 255
+
+
+def noise_deviation(grey: Floats) -> float:
+    """Deviation of the noise in grey levels of a grey face (H, W).
 
     The second differences in both directions at once answer neither to slopes nor to straight edges
     (Immerkaer, 1996); their median, unlike the mean, is deaf to eyes, lips and hair.
     """
-    kernel = torch.tensor([[1.0, -2.0, 1.0], [-2.0, 4.0, -2.0], [1.0, -2.0, 1.0]])[None, None]
-    answer = F.conv2d(grey, kernel).abs().flatten(1)
+    across = grey[:, 2:] - 2 * grey[:, 1:-1] + grey[:, :-2]
+    answer = np.abs(across[2:] - 2 * across[1:-1] + across[:-2])
     # 36 is the sum of the squared factors, 0.6745 the median of a normal distribution's absolute values.
-    return answer.median(dim=1).values / 6 / 0.6745
+    return float(np.median(answer)) / 6 / 0.6745
 
 
 class QualityModel:
@@ -175,44 +178,31 @@ class QualityModel:
         """Nothing to load; named as in the other parts of the engine."""
         return cls()
 
-    @torch.inference_mode()
-    def qualities(
-        self, pictures: Sequence[Picture | Levels], landmarks5: Sequence[NDArray[np.floating]]
-    ) -> Qualities:
+    def qualities(self, levels: Sequence[Levels], landmarks5: Sequence[Numbers]) -> Qualities:
         """The measurements of the faces of some pictures, picture by picture.
 
-        pictures: RGB uint8 (H, W, 3), or their `Levels`. landmarks5: for each picture MTCNN's points of its
-        faces, (n, 5, 2) in pixels. Raises ValueError when the lengths differ or points are not finite.
+        landmarks5: for each picture MTCNN's points of its faces, (n, 5, 2) in pixels. Raises ValueError when
+        the lengths differ or points are not finite.
         """
-        levels = [one if isinstance(one, Levels) else Levels(one) for one in pictures]
-        points = five_points(landmarks5, len(levels))
-        regions = [similarities(TEMPLATE, some) for some in points]
-        grey = (crops_of(levels, regions, (SIZE, SIZE)) * LUMA).sum(dim=1, keepdim=True)[..., INNER, INNER]
-        tones = grey.flatten(1).sort(dim=1).values
-        spread = (tones[:, TONES // 20] + tones[:, -TONES // 20]) / 2 / 255
-        blur = (blur_effect(smoothed(grey)) - SHARP) / (FLAT - SHARP)
-        size = torch.cat([torch.zeros(0), *(scales(some) for some in regions)])
-        noise = 1 - torch.exp(-self._noise(levels, points) / NOISE_SCALE)
-        return Qualities(
-            blur.clamp(0, 1).numpy(), spread.clamp(0, 1).numpy(), noise.numpy(), (EYE_DISTANCE * size).numpy()
-        )
+        rows: list[tuple[float, float, float, float]] = []
+        for one, points in zip(levels, five_points(landmarks5, len(levels)), strict=True):
+            regions = similarities(TEMPLATE, points)
+            sizes = EYE_DISTANCE * scales(regions)
+            for crop, face, size in zip(cut(one, regions, (SIZE, SIZE)), points, sizes, strict=True):
+                grey = grey_of(crop)
+                blur = (blur_effect(smoothed(grey)) - SHARP) / (FLAT - SHARP)
+                noise = 1 - np.exp(-noise_deviation(self._middle(one, face)) / NOISE_SCALE)
+                rows.append((min(max(blur, 0), 1), exposure_of(grey), noise, size))
+        blurs, exposures, noises, distances = np.array(rows, dtype=np.float32).reshape(-1, 4).T.copy()
+        return Qualities(blurs, exposures, noises, distances)
 
     @staticmethod
-    def _noise(levels: Sequence[Levels], points: Sequence[Tensor]) -> Tensor:
-        """Deviation of the noise of every face, from the picture's own pixels in its middle: resampled ones
-        would look smoother than they are.
+    def _middle(levels: Levels, points: Floats) -> Floats:
+        """The picture's own grey pixels in the middle of a face: resampled ones would look smoother than they
+        are.
         """
-        found = [torch.zeros(0)]
-        for one, faces in zip(levels, points, strict=True):
-            own = torch.zeros(len(faces))
-            middle = faces.mean(dim=1)
-            extent = (faces[:, 1] - faces[:, 0]).norm(dim=1) * NOISE_REGION
-            sides = 2 ** extent.clamp(16, 128).log2().floor().int()
-            for side in sides.unique().tolist():
-                chosen = sides == side
-                corner = (middle[chosen] - side / 2).round()
-                turn = torch.eye(2).expand(len(corner), 2, 2)
-                crops = cut(one, torch.cat([turn, corner[..., None]], dim=2), (side, side))
-                own[chosen] = noise_deviation((crops * LUMA).sum(dim=1, keepdim=True))
-            found.append(own)
-        return torch.cat(found)
+        extent = float(np.linalg.norm(points[1] - points[0])) * NOISE_REGION
+        side = int(2 ** np.floor(np.log2(np.clip(extent, 16, 128))))
+        corner = np.round(points.mean(axis=0) - side / 2)
+        region = np.concatenate([np.eye(2, dtype=np.float32), corner[:, None]], axis=1)
+        return grey_of(cut(levels, region[None], (side, side))[0])

@@ -25,6 +25,7 @@ from ml_models.detection import FaceDetector
 from ml_models.evaluation.one_part import middle_face, read_picture
 from ml_models.head_pose import angles, fit, rotations
 from ml_models.landmark_names import EYE_CORNERS
+from ml_models.levels import Levels
 from ml_models.mesh import MeshModel
 
 Floats = NDArray[np.float32]
@@ -40,21 +41,23 @@ def meshes_of(folder: Path, most: int) -> tuple[Floats, Floats]:
     of the first hundred, mirrored back, (M, 468, 3).
     """
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS)[:most]
-    detector, model = FaceDetector(), MeshModel.load()
+    # Looking at mirror images too would need to know what pairs up.
+    detector, model = FaceDetector.load(), MeshModel.load(flip=False)
     found: list[Floats] = []
     back: list[Floats] = []
     for file in tqdm(files, desc="faces", unit="face"):
         picture = read_picture(file)
-        points, seen = middle_face(detector, picture)
-        meshes = model.meshes([picture], [points[None]])
+        levels = Levels(picture)
+        points, seen = middle_face(detector, levels)
+        meshes = model.meshes([levels], [points[None]])
         if not seen or meshes.confidence[0] < 0.9:
             continue
         found.append(meshes.points[0])
         if len(back) < PAIRED:
             width = picture.shape[1]
             swapped = (points * [-1, 1] + [width, 0])[[1, 0, 2, 4, 3]]
-            mirrored = np.ascontiguousarray(picture[:, ::-1])
-            back.append(model.meshes([mirrored], [swapped[None]]).points[0] * [-1, 1, 1] + [width, 0, 0])
+            mirrored = Levels(picture[:, ::-1])
+            back.append(model.surfaces([mirrored], [swapped[None]])[0] * [-1, 1, 1] + [width, 0, 0])
     if len(found) < PAIRED:
         raise SystemExit(f"{folder} has {len(found)} clear faces: give a folder with at least {PAIRED}.")
     return np.stack(found), np.stack(back).astype(np.float32)

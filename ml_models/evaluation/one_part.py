@@ -1,4 +1,4 @@
-"""The command line that the evaluations of one part share: `python -m ml_models.evaluation.PART`."""
+"""What the evaluations of faces share, and the command line `python -m ml_models.evaluation.PART`."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
 
 from ml_models.detection import FaceDetector
 from ml_models.evaluation import report
 from ml_models.evaluation.report import Section
+from ml_models.levels import Levels
 from ml_models.registry import weight
 
 Picture = NDArray[np.uint8]
@@ -26,17 +26,17 @@ def read_picture(file: Path) -> Picture:
         return np.array(picture.convert("RGB"))
 
 
-def middle_face(detector: FaceDetector, picture: Picture) -> tuple[NDArray[np.float32], bool]:
+def middle_face(detector: FaceDetector, levels: Levels) -> tuple[NDArray[np.float32], bool]:
     """Five points (5, 2) of the face a portrait shows, and whether it was found.
 
     Of several faces the one that is large and near the middle; without any, the points that O-Net sees in the
     middle of the picture, as there must be a face.
     """
-    rows, columns = picture.shape[:2]
-    found = detector.detect(picture)
+    rows, columns = levels.size
+    (found,) = detector.detect([levels])
     if not len(found.boxes):
         middle = (columns * 0.25, rows * 0.2, columns * 0.5, rows * 0.6)
-        return detector.look_at(picture, [middle]).landmarks[0], False
+        return detector.look_at(levels, [middle]).landmarks[0], False
     centres = found.boxes[:, :2] + found.boxes[:, 2:] / 2
     off = np.hypot(centres[:, 0] - columns / 2, centres[:, 1] - rows / 2) / columns
     return found.landmarks[np.argmin(off - found.boxes[:, 2:].max(axis=1) / columns / 2)], True
@@ -55,13 +55,11 @@ def run(part: str, evaluate: Callable[[Path], Section], versions: dict[str, str]
     parser = argparse.ArgumentParser(prog=f"python -m ml_models.evaluation.{part}")
     parser.add_argument("--data", type=Path, required=True, help="the data folder")
     parser.add_argument("--write", type=Path, help="folder for a dated report as JSON and Markdown")
-    parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
     section = evaluate(options.data)
     print(f"{section.name}\n" + "\n".join(section.lines))
     if options.write:
-        command = f"python -m ml_models.evaluation.{part} --data DATA --threads {options.threads}"
+        command = f"python -m ml_models.evaluation.{part} --data DATA"
         for file in report.write([section], options.write, command, versions):
             print(f"written: {file}")
     return 0

@@ -16,11 +16,12 @@ from PIL import Image
 from tqdm import tqdm
 
 from ml_models.detection import FaceDetector
-from ml_models.evaluation.landmarks import load_landmarks
+from ml_models.evaluation.landmark_data import load_landmarks
 from ml_models.evaluation.one_part import fingerprint, middle_face, read_picture, run
 from ml_models.evaluation.report import Section
 from ml_models.head_pose import WEIGHTS, HeadPoseModel, angles, rotations
 from ml_models.landmark_names import IBUG
+from ml_models.levels import Levels
 from ml_models.mesh import FACE_WEIGHTS, MeshModel
 
 Floats = NDArray[np.float32]
@@ -58,12 +59,14 @@ class _Poses:
     """Finds the pose of the middle face of a picture."""
 
     def __init__(self) -> None:
-        self.detector, self.mesh, self.model = FaceDetector(), MeshModel.load(), HeadPoseModel.load()
+        self.detector, self.mesh = FaceDetector.load(), MeshModel.load()
+        self.model = HeadPoseModel.load()
 
     def of(self, picture: Picture) -> tuple[Floats, bool]:
         """Yaw, pitch, roll (3,) and whether a face was found."""
-        points, seen = middle_face(self.detector, picture)
-        poses = self.model.poses(self.mesh.meshes([picture], [points[None]]).points)
+        levels = Levels(picture)
+        points, seen = middle_face(self.detector, levels)
+        poses = self.model.poses(self.mesh.surfaces([levels], [points[None]]))
         return np.array([poses.yaw[0], poses.pitch[0], poses.roll[0]], dtype=np.float32), seen
 
 

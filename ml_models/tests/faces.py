@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ml_models.detection import FaceDetector
+from ml_models.levels import Levels
+from ml_models.mesh import MeshModel
 from ml_models.tests.conftest import ROOT
 
 Picture = NDArray[np.uint8]
@@ -18,7 +20,13 @@ Floats = NDArray[np.float32]
 @cache
 def detector() -> FaceDetector:
     """The detector, loaded once."""
-    return FaceDetector()
+    return FaceDetector.load()
+
+
+@cache
+def mesh_model() -> MeshModel:
+    """The mesh's networks, loaded once, in float32 on every processor."""
+    return MeshModel.load(exact=True)
 
 
 @cache
@@ -26,7 +34,12 @@ def sample(name: str) -> tuple[Picture, Floats]:
     """A sample photo and the five points of its face, (1, 5, 2)."""
     with Image.open(ROOT / "samples" / name) as photo:
         picture = np.array(photo.convert("RGB"))
-    return picture, detector().detect(picture).landmarks[:1]
+    return picture, points_of(picture)
+
+
+def points_of(picture: Picture) -> Floats:
+    """The five points of the first face of a picture, (1, 5, 2)."""
+    return detector().detect([Levels(picture)])[0].landmarks[:1]
 
 
 SAMPLES = ("astronaut.png", "grace_hopper.jpg")
@@ -35,4 +48,4 @@ SAMPLES = ("astronaut.png", "grace_hopper.jpg")
 def mirrored(picture: Picture) -> tuple[Picture, Floats]:
     """The mirror image of a picture and the five points of its first face."""
     image = np.ascontiguousarray(picture[:, ::-1])
-    return image, detector().detect(image).landmarks[:1]
+    return image, points_of(image)

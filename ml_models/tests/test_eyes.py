@@ -7,8 +7,16 @@ import pytest
 
 from ml_models.eyes import EYEBALL, INNER, LOWER, OUTER, REST_HEIGHT, UPPER, Eyes, along_head, measure
 from ml_models.head_pose import HeadPoseModel, HeadPoses, rotations
-from ml_models.mesh import Meshes, MeshModel
-from ml_models.tests.faces import SAMPLES, mirrored, sample
+from ml_models.levels import Levels
+from ml_models.mesh import Meshes
+from ml_models.mesh_graph import FEATURES
+from ml_models.tests.faces import SAMPLES, mesh_model, mirrored, sample
+
+
+def meshes(iris: np.ndarray, eyes: np.ndarray) -> Meshes:
+    """A mesh of which only irises and eyes are drawn."""
+    nothing = np.zeros((1, 468, 3), dtype=np.float32), np.zeros((1, 2, FEATURES), dtype=np.float32)
+    return Meshes(nothing[0], iris, eyes, np.ones(1, dtype=np.float32), nothing[1])
 
 
 def made(gap: float, shift: tuple[float, float] = (0, 0), angles: tuple[float, ...] = (0, 0, 0)) -> Eyes:
@@ -26,7 +34,7 @@ def made(gap: float, shift: tuple[float, float] = (0, 0), angles: tuple[float, .
     nothing = np.zeros(1, dtype=np.float32)
     poses = HeadPoses(nothing, nothing, nothing, rotation, nothing)
     turn = rotation[0].T
-    return measure(Meshes(np.zeros((1, 468, 3), np.float32), iris @ turn, eyes @ turn, nothing), poses)
+    return measure(meshes(iris @ turn, eyes @ turn), poses)
 
 
 def test_shut_eyes_are_0_and_open_ones_1_and_between_it_grows() -> None:
@@ -64,7 +72,7 @@ def test_a_shut_eye_has_no_say_in_the_gaze() -> None:
     eyes[0, 0, LOWER, 1], eyes[0, 0, UPPER, 1] = 6, -6
     iris = np.zeros((1, 2, 5, 3), dtype=np.float32)
     iris[0, :, :, 0] = np.array([-50.0, 66])[:, None]
-    found = measure(Meshes(np.zeros((1, 468, 3), np.float32), iris, eyes, np.ones(1, np.float32)), poses)
+    found = measure(meshes(iris, eyes), poses)
     assert found.open[0].tolist() == [1, 0]
     assert abs(found.gaze[0, 0]) < 0.5
 
@@ -73,9 +81,8 @@ def test_a_shut_eye_has_no_say_in_the_gaze() -> None:
 def test_the_sample_photos_look_into_the_camera_with_open_eyes(name: str) -> None:
     picture, points = sample(name)
     image, image_points = mirrored(picture)
-    meshes = MeshModel.load().meshes([picture, image], [points, image_points])
-    poses = HeadPoseModel.load().poses(meshes.points)
-    found = measure(meshes, poses)
+    both = mesh_model().meshes([Levels(picture), Levels(image)], [points, image_points])
+    found = measure(both, HeadPoseModel.load().poses(both.points))
     assert found.open.min() > 0.5
     assert np.abs(found.gaze).max() < 20
     # Mirrored: the eyes change places and the gaze its side.
@@ -88,8 +95,8 @@ def test_the_sample_photos_look_into_the_camera_with_open_eyes(name: str) -> Non
 def test_lids_painted_over_the_eyes_shut_them(name: str) -> None:
     """Skin painted over the openings, with a dark line of lashes where the lids would meet."""
     picture, points = sample(name)
-    model, head = MeshModel.load(), HeadPoseModel.load()
-    before = model.meshes([picture], [points])
+    model, head = mesh_model(), HeadPoseModel.load()
+    before = model.meshes([Levels(picture)], [points])
     shut = picture.copy()
     rows, columns = np.mgrid[: picture.shape[0], : picture.shape[1]] + 0.5
     for lids in before.eyes[0, :, :16, :2]:
@@ -100,14 +107,14 @@ def test_lids_painted_over_the_eyes_shut_them(name: str) -> None:
         shut[far < 1] = cheek
         line = np.abs(rows - middle[1] - 0.12 * width) < max(0.6, 0.03 * width)
         shut[line & (far < 0.7)] = cheek // 3
-    after = model.meshes([shut], [points])
+    after = model.meshes([Levels(shut)], [points])
     opened = [measure(some, head.poses(some.points)).open.mean() for some in (before, after)]
     assert opened[1] < opened[0] - 0.25
 
 
 def test_no_face_gives_empty_answers() -> None:
-    meshes = MeshModel.load().meshes([], [])
-    found = measure(meshes, HeadPoseModel.load().poses(meshes.points))
+    none = mesh_model().meshes([], [])
+    found = measure(none, HeadPoseModel.load().poses(none.points))
     assert found.open.shape == found.gap.shape == found.gaze.shape == (0, 2)
 
 

@@ -9,8 +9,9 @@ from ml_models.conversion.face_shape import mirror_order, rigid_face
 from ml_models.evaluation.pose import flat_pose, known_rotations
 from ml_models.head_pose import HeadPoseModel, angles, fit, rotations
 from ml_models.landmark_names import EYE_CORNERS, NAMED
+from ml_models.levels import Levels
 from ml_models.mesh import MeshModel
-from ml_models.tests.faces import SAMPLES, mirrored, sample
+from ml_models.tests.faces import SAMPLES, mesh_model, mirrored, sample
 
 #: Points of faces in the answers that Face API's document shows, and the pose beside them: yaw, pitch, roll.
 DOCUMENTED = {
@@ -96,7 +97,7 @@ def model() -> HeadPoseModel:
 
 @pytest.fixture(scope="module")
 def mesh() -> MeshModel:
-    return MeshModel.load()
+    return mesh_model()
 
 
 @pytest.mark.parametrize(
@@ -158,17 +159,17 @@ def test_a_mirrored_photo_changes_the_signs_of_yaw_and_roll(
 ) -> None:
     picture, points = sample(name)
     image, image_points = mirrored(picture)
-    found = model.poses(mesh.meshes([picture, image], [points, image_points]).points)
-    assert found.yaw[1] == pytest.approx(-found.yaw[0], abs=3)
-    assert found.roll[1] == pytest.approx(-found.roll[0], abs=2)
-    assert found.pitch[1] == pytest.approx(found.pitch[0], abs=3)
+    found = model.poses(mesh.surfaces([Levels(picture), Levels(image)], [points, image_points]))
+    assert found.yaw[1] == pytest.approx(-found.yaw[0], abs=2)
+    assert found.roll[1] == pytest.approx(-found.roll[0], abs=1)
+    assert found.pitch[1] == pytest.approx(found.pitch[0], abs=2)
     assert np.abs(found.yaw).max() < 30
     assert found.residual.max() < 0.1
 
 
 def test_the_samples_are_posed_as_one_sees_them(model: HeadPoseModel, mesh: MeshModel) -> None:
     """Both look nearly into the camera; the astronaut's head leans clockwise."""
-    found = model.poses(np.concatenate([mesh.meshes([p], [q]).points for p, q in map(sample, SAMPLES)]))
+    found = model.poses(np.concatenate([mesh.surfaces([Levels(p)], [q]) for p, q in map(sample, SAMPLES)]))
     assert np.abs(found.yaw).max() < 20
     assert np.abs(found.pitch).max() < 20
     assert 1 < found.roll[0] < 10

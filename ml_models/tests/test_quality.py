@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from ml_models.evaluation.one_part import middle_face, read_picture
-from ml_models.evaluation.quality import Damage, blurred, lit, noisy, shrunk
+from ml_models.evaluation.quality import Damage, accuracy_by, blurred, lit, lower, noisy, shrunk
 from ml_models.evaluation.verification import load_pairs
+from ml_models.levels import Levels
 from ml_models.quality import (
     BLUR_LEVELS,
     EXPOSURE_LEVELS,
@@ -19,9 +21,11 @@ from ml_models.quality import (
     Qualities,
     QualityModel,
     blur_effect,
+    exposure_of,
     for_recognition,
     level,
     noise_deviation,
+    smoothed,
 )
 from ml_models.tests.faces import SAMPLES, Floats, Picture, detector, sample
 
@@ -34,7 +38,11 @@ def faces(data: Path | None) -> list[tuple[Picture, Floats]]:
         return [sample(name) for name in SAMPLES]
     pairs = load_pairs(data)
     pictures = [read_picture(pairs.folder / name) for name in pairs.names[::80]]
-    return [(picture, middle_face(detector(), picture)[0][None]) for picture in pictures]
+    return [(picture, middle_face(detector(), Levels(picture))[0][None]) for picture in pictures]
+
+
+def measured(pictures: Sequence[Picture], points: Sequence[Floats]) -> Qualities:
+    return MODEL.qualities([Levels(picture) for picture in pictures], points)
 
 
 @pytest.fixture(scope="module", params=["samples", "data folder"])
@@ -46,7 +54,7 @@ def series(some: list[tuple[Picture, Floats]], damages: list[Damage], figure: st
     """The figure (damages, faces) of every face after every damage."""
     points = [one for _, one in some]
     return np.stack(
-        [getattr(MODEL.qualities([d(p) for p, _ in some], points), figure) for d in [lit(1.0), *damages]]
+        [getattr(measured([d(p) for p, _ in some], points), figure) for d in [lit(1.0), *damages]]
     )
 
 
@@ -93,7 +101,7 @@ def test_light_and_noise_leave_the_other_figures_mostly_alone() -> None:
 
 def test_the_sample_photos_are_good() -> None:
     some = faces(None)
-    found = MODEL.qualities([picture for picture, _ in some], [points for _, points in some])
+    found = measured([picture for picture, _ in some], [points for _, points in some])
     assert "High" not in found.blur_levels
     assert found.exposure_levels == ["GoodExposure", "GoodExposure"]
     assert found.noise_levels == ["Low", "Low"]
@@ -111,18 +119,48 @@ def test_levels_begin_where_face_api_says() -> None:
 
 
 def test_noise_of_a_known_deviation_is_found_again() -> None:
-    noise = torch.randn(4, 1, 80, 80, generator=torch.Generator().manual_seed(1))
-    slope = torch.linspace(0, 100, 80) + 2 * torch.linspace(0, 60, 80)[:, None]
-    for deviation in (1.0, 5.0, 20.0):
-        found = noise_deviation(slope + deviation * noise)
-        assert found.numpy() == pytest.approx([deviation] * 4, rel=0.08)
+    rng = np.random.default_rng(1)
+    slope = np.linspace(0, 100, 80) + 2 * np.linspace(0, 60, 80)[:, None]
+    for deviation in (1.0, 5.0, 20.0, 5.0):
+        grey = (slope + deviation * rng.standard_normal((80, 80))).astype(np.float32)
+        assert noise_deviation(grey) == pytest.approx(deviation, rel=0.08)
 
 
 def test_a_flat_surface_is_blurred_and_a_checkerboard_is_not() -> None:
-    flat = torch.full((1, 1, 40, 40), 90.0)
-    board = ((torch.arange(40)[:, None] // 2 + torch.arange(40) // 2) % 2 * 200.0)[None, None]
-    assert blur_effect(flat).item() == 1
-    assert blur_effect(board).item() < 0.3
+    flat = np.full((40, 40), 90, dtype=np.float32)
+    board = ((np.arange(40)[:, None] // 2 + np.arange(40) // 2) % 2 * 200).astype(np.float32)
+    assert blur_effect(flat) == 1
+    assert blur_effect(board) < 0.3
+    assert blur_effect(smoothed(smoothed(board))) > blur_effect(smoothed(board)) > blur_effect(board)
+
+
+def test_exposure_is_the_middle_of_the_lightest_and_darkest() -> None:
+    grey = np.full((40, 40), 100, dtype=np.float32)
+    assert exposure_of(grey) == pytest.approx(100 / 255)
+    # Fewer than one in twenty do not count, more do.
+    grey[0] = 250
+    assert exposure_of(grey) == pytest.approx(100 / 255)
+    grey[1:3] = 250
+    assert exposure_of(grey) == pytest.approx(175 / 255)
+    grey[10:13] = 0
+    assert exposure_of(grey) == pytest.approx(125 / 255)
+
+
+def test_many_threads_measure_the_same() -> None:
+    picture, points = sample(SAMPLES[0])
+    alone = measured([picture], [points])
+    with ThreadPoolExecutor(4) as pool:
+        for found in pool.map(lambda _: measured([picture], [points]), range(12)):
+            assert found.blur == alone.blur
+            assert found.noise == alone.noise
+
+
+def test_wrong_points_are_refused() -> None:
+    picture, points = sample(SAMPLES[0])
+    with pytest.raises(ValueError, match="give one list for each"):
+        measured([picture], [])
+    with pytest.raises(ValueError, match="not finite"):
+        measured([picture], [points * np.nan])
 
 
 def qualities(**changed: float) -> Qualities:
@@ -169,8 +207,8 @@ def test_angles_of_other_faces_are_refused() -> None:
 def test_a_face_is_measured_the_same_alone_and_among_others() -> None:
     some = faces(None)
     pictures, points = [picture for picture, _ in some], [points for _, points in some]
-    together = MODEL.qualities(pictures, [np.repeat(points[0], 3, axis=0), points[1]])
-    alone = MODEL.qualities(pictures[1:], points[1:])
+    together = measured(pictures, [np.repeat(points[0], 3, axis=0), points[1]])
+    alone = measured(pictures[1:], points[1:])
     for field in dataclasses.fields(together):
         own, others = getattr(alone, field.name), getattr(together, field.name)
         assert others.shape == (4,)
@@ -180,12 +218,21 @@ def test_a_face_is_measured_the_same_alone_and_among_others() -> None:
 
 
 def test_no_face_and_odd_pictures_give_answers() -> None:
-    empty = MODEL.qualities([np.zeros((4, 4, 3), dtype=np.uint8)], [np.zeros((0, 5, 2), dtype=np.float32)])
+    empty = measured([np.zeros((4, 4, 3), dtype=np.uint8)], [np.zeros((0, 5, 2), dtype=np.float32)])
     assert empty.blur.shape == (0,)
     assert empty.blur_levels == []
     assert for_recognition(empty, ZERO[:0], ZERO[:0]) == []
     _, points = sample(SAMPLES[0])
     for size in ((1, 1), (1, 900), (700, 2)):
-        found = MODEL.qualities([np.full((*size, 3), 128, dtype=np.uint8)], [points])
+        found = measured([np.full((*size, 3), 128, dtype=np.uint8)], [points])
         values = np.concatenate([getattr(found, field.name) for field in dataclasses.fields(found)])
         assert np.isfinite(values).all()
+
+
+def test_a_pair_is_as_good_as_its_worse_face() -> None:
+    assert lower(["high", "high", "low"], ["high", "medium", "medium"]) == ["high", "medium", "low"]
+    found = accuracy_by(np.array([True, False, True]), np.array(["high", "high", "low"]))
+    assert {word: (row["comparisons"], row["accuracy"]) for word, row in found.items()} == {
+        "high": (2, 0.5),
+        "low": (1, 1.0),
+    }
