@@ -122,7 +122,7 @@ def test_a_flat_picture_becomes_zeros() -> None:
 def test_mixing_keeps_distributions() -> None:
     torch.manual_seed(1)
     pictures, target = torch.randn(8, 1, 4, 4), torch.eye(8)
-    mixed, blended = changes.mix(pictures, target)
+    [mixed], blended = changes.mix((pictures,), target)
     assert mixed.shape == pictures.shape
     torch.testing.assert_close(blended.sum(dim=1), torch.ones(8))
     assert (blended.max(dim=1).values >= 0.5).all()

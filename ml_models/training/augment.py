@@ -95,12 +95,19 @@ def plain(pictures: Tensor, size: int) -> Tensor:
     return standardise(floats).contiguous(memory_format=torch.channels_last)
 
 
-def mix(pictures: Tensor, target: Tensor, strength: float = 0.4) -> tuple[Tensor, Tensor]:
-    """Mixup: blend every picture and its target with another of the batch, by Beta(strength, strength)."""
-    share = torch.distributions.Beta(strength, strength).sample((len(pictures),))
+def mix(
+    parts: tuple[Tensor, ...], target: Tensor, strength: float = 0.4
+) -> tuple[tuple[Tensor, ...], Tensor]:
+    """Mixup: blend every picture and its target with another of the batch, by Beta(strength, strength).
+
+    parts: what the network gets of the pictures, each (N, ...).
+    """
+    share = torch.distributions.Beta(strength, strength).sample((len(target),))
     share = torch.maximum(share, 1 - share)
-    other = torch.randperm(len(pictures))
-    mixed = torch.lerp(pictures[other], pictures, share.view(-1, 1, 1, 1))
-    return mixed.contiguous(memory_format=torch.channels_last), torch.lerp(
-        target[other], target, share.view(-1, 1)
-    )
+    other = torch.randperm(len(target))
+
+    def mixed(part: Tensor) -> Tensor:
+        blend = torch.lerp(part[other], part, share.view(-1, *[1] * (part.ndim - 1)))
+        return blend.contiguous(memory_format=torch.channels_last) if part.ndim == 4 else blend
+
+    return tuple(mixed(part) for part in parts), torch.lerp(target[other], target, share.view(-1, 1))

@@ -137,6 +137,8 @@ class Trainer:
     def __init__(self, recipe: Recipe, train: EmotionSet, validation: EmotionSet, out: Path) -> None:
         self.recipe, self.out = recipe, out
         target, usable = targets(train.votes)
+        #: Which training pictures have a target, bool; `target` and `pictures` hold these alone.
+        self.usable = usable
         self.pictures, self.target = train.pictures[usable], target[usable]
         self.weights = picture_weights(self.target)
         self.validation = validation.clear()
@@ -146,9 +148,7 @@ class Trainer:
                 f"{len(self.pictures)} usable pictures are fewer than one batch of {recipe.batch}."
             )
         torch.manual_seed(recipe.seed)
-        self.net = EmotionNet(dropout=recipe.dropout).to(memory_format=torch.channels_last)
-        if recipe.start:
-            self.net.load_state_dict(load_file(recipe.start))
+        self.net: nn.Module = self.make_net().to(memory_format=torch.channels_last)
         self.average = AveragedNet(self.net, recipe.average)
         decayed = [p for p in self.net.parameters() if p.ndim > 1]
         free = [p for p in self.net.parameters() if p.ndim <= 1]
@@ -164,6 +164,21 @@ class Trainer:
         self.progress = Progress()
         self.forward: Any = self.net
         self.stop = False
+
+    def make_net(self) -> nn.Module:
+        """The network to train, from chance or from the weights that the recipe names."""
+        net = EmotionNet(dropout=self.recipe.dropout)
+        if self.recipe.start:
+            net.load_state_dict(load_file(self.recipe.start))
+        return net
+
+    def inputs(self, chosen: Tensor, size: int) -> tuple[Tensor, ...]:
+        """What the network gets of these pictures in training."""
+        return (augment(self.pictures[chosen], size),)
+
+    def validation_logits(self, size: int) -> Tensor:
+        """Logits of the clear validation pictures by the averaged weights."""
+        return predict(self.average.net, self.validation.pictures, size)
 
     def save(self) -> None:
         """Write the checkpoint; the old one stays whole until the new one is."""
@@ -199,12 +214,12 @@ class Trainer:
         """One optimiser step on the pictures of these indices; returns the loss."""
         recipe, number = self.recipe, self.progress.epoch * self.steps_per_epoch + self.progress.step
         torch.manual_seed(recipe.seed * 10_000_019 + number)
-        inputs, target = augment(self.pictures[chosen], size), self.target[chosen]
+        inputs, target = self.inputs(chosen, size), self.target[chosen]
         if torch.rand(()) < 0.5:
             inputs, target = mix(inputs, target)
         self.net.train()
         with torch.autocast("cpu", torch.bfloat16):
-            logits = self.forward(inputs)
+            logits = self.forward(*inputs)
         loss = nn.functional.cross_entropy(logits.float(), target)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -255,7 +270,7 @@ class Trainer:
     def finish_epoch(self, size: int) -> None:
         """Score the averaged weights, log a line, keep the best, write the checkpoint."""
         progress, started = self.progress, time.monotonic()
-        logits = predict(self.average.net, self.validation.pictures, size)
+        logits = self.validation_logits(size)
         score = scores(logits, self.validation.majority)
         # Small pictures are only a way to the start: an epoch of the final size is what gets shipped.
         eligible = size == INPUT_SIZE or self.recipe.small_epochs >= self.recipe.epochs

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
@@ -31,20 +32,22 @@ from ml_models.training.emotion_data import load_emotion_set
 REGION, LOWER = 0.97, -0.01
 
 
-def entry(file: Path, temperature: float, data: str, date: str) -> dict[str, Any]:
-    """What the list of weights says about the file."""
+def entry_of(
+    name: str, file: Path, input_size: int, data: str, date: str, settings: dict[str, float]
+) -> dict[str, Any]:
+    """What the list of weights says about a file of ours whose network standardises its input itself."""
     return {
-        "name": WEIGHTS,
+        "name": name,
         "file": file.name,
         "package": None,
         "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
-        "input_size": INPUT_SIZE,
+        "input_size": input_size,
         "mean": None,
         "scale": None,
         "licence": "Apache-2.0 (see docs/models/emotion.md for the licence of the training data)",
         "training_data": data,
         "date": date,
-        "settings": {"temperature": temperature, "region": REGION, "lower": LOWER},
+        "settings": settings,
     }
 
 
@@ -82,8 +85,10 @@ def main() -> int:
     save_file(tensors, options.out, metadata=metadata)
     # safetensors writes files that only their owner can read; a worker runs as another user.
     options.out.chmod(0o644)
-    update_manifest(registry.MANIFEST, entry(options.out, temperature, options.training_data, options.date))
-    print("\n".join(lines_of(figures_of(logits, truth, temperature))))
+    settings = {"temperature": temperature, "region": REGION, "lower": LOWER}
+    new = entry_of(WEIGHTS, options.out, INPUT_SIZE, options.training_data, options.date, settings)
+    update_manifest(registry.MANIFEST, new)
+    print("\n".join(lines_of(figures_of((logits / temperature).astype(np.float32), truth))))
     return 0
 
 
