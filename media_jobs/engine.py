@@ -1,6 +1,6 @@
 """The worker's one face engine, shared by all its threads.
 
-Nothing here imports torch until a worker asks for the engine: the web process imports this module too.
+Nothing here imports the networks until a worker asks for the engine: the web process imports this module too.
 """
 
 import threading
@@ -14,6 +14,10 @@ from django.conf import settings
 from PIL import Image
 
 logger = structlog.get_logger(__name__)
+
+# What is stored of a face beside its box and points; networks for anything else are not run.
+STORED_PARTS = frozenset({"emotions"})
+MODELS_BEHIND_IT = ("detection", "emotion")
 
 
 @dataclass(frozen=True)
@@ -46,13 +50,13 @@ class SharedEngine:
         from ml_models import BatchedEngine, FaceEngine
 
         self._numpy = numpy
-        engine = FaceEngine.load(threads=settings.ENGINE_THREADS)
-        self._batched = BatchedEngine(engine, passes=settings.ENGINE_PASSES)
-        self.model_versions: dict[str, str] = dict(engine.model_versions)
+        threads, passes = settings.ENGINE_THREADS, settings.ENGINE_PASSES
+        engine = FaceEngine.load(threads=threads, streams=threads * passes)
+        self._batched = BatchedEngine(engine, passes=passes, parts=STORED_PARTS)
+        self.model_versions: dict[str, str] = {part: engine.model_versions[part] for part in MODELS_BEHIND_IT}
 
     def as_array(self, image: Image.Image) -> Any:
-        # A copy that may be written to: torch takes no other without copying it once more.
-        return self._numpy.array(image)
+        return self._numpy.asarray(image)
 
     def analyze(self, pictures: Sequence[Any]) -> list[Any]:
         waiting: list[Future[Any]] = [self._batched.submit(picture) for picture in pictures]

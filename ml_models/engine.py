@@ -1,113 +1,106 @@
-"""The face engine: pictures in, faces with emotions out."""
+"""The face engine: pictures in, faces with everything that is known of them out."""
 
 from __future__ import annotations
 
-import hashlib
-import threading
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from ml_models.detection import DetectionOptions, Detections, FaceDetector
-from ml_models.emotion import WEIGHTS, EmotionScorer
+from ml_models.describe import Description, FaceDescriber
+from ml_models.detection import DETECTION_MODELS, DetectionOptions, Detections, FaceDetector
+from ml_models.levels import Levels
 from ml_models.pictures import check_box, check_pictures
-from ml_models.registry import weight
-from ml_models.types import Face
+from ml_models.types import PARTS, Face, check_parts
 
 if TYPE_CHECKING:
     from ml_models.types import Box, Picture
 
-_threads_lock = threading.Lock()
-_threads_set: int | None = None
+_T = TypeVar("_T")
 
-
-def set_threads(threads: int | None) -> None:
-    """Set torch's threads for this process, once: later calls with another number are an error in the caller.
-
-    Raises ValueError when `threads` is below 1, RuntimeError when another number was set before.
-    """
-    global _threads_set
-    if threads is None:
-        return
-    if threads < 1:
-        raise ValueError(
-            f"The engine cannot run on {threads} threads: give 1 or more, or nothing for torch's choice."
-        )
-    with _threads_lock:
-        if _threads_set not in (None, threads):
-            raise RuntimeError(
-                f"This process runs its networks on {_threads_set} threads already: "
-                "load every engine with that number."
-            )
-        torch.set_num_threads(threads)
-        _threads_set = threads
+#: Shares of a call's work for each processor.
+SHARES = 4
 
 
 class FaceEngine:
-    """Finds faces and scores their expressions. Load one per process; threads may share it.
+    """Finds faces and says what they show. Load one per process; any number of threads may share it.
 
     Threads that each bring one picture are served better by `BatchedEngine` around it.
     """
 
-    def __init__(self, detector: FaceDetector, scorer: EmotionScorer) -> None:
-        self._detector, self._scorer = detector, scorer
-        mtcnn = "".join(weight(name).sha256 for name in ("mtcnn-pnet", "mtcnn-rnet", "mtcnn-onet"))
-        self._versions = {
-            "detection": f"mtcnn-{hashlib.sha256(mtcnn.encode()).hexdigest()[:12]}",
-            "emotion": f"{WEIGHTS}-{weight(WEIGHTS).sha256[:12]}",
-        }
+    def __init__(self, detector: FaceDetector, describer: FaceDescriber, threads: int) -> None:
+        self._detector, self._describer, self._threads = detector, describer, threads
+        self._pool = ThreadPoolExecutor(threads, "face-engine") if threads > 1 else None
+        self._versions = describer.versions
 
     @classmethod
-    def load(cls, threads: int | None = None, detection: DetectionOptions | None = None) -> FaceEngine:
+    def load(
+        cls,
+        threads: int | None = None,
+        detection: DetectionOptions | None = None,
+        *,
+        streams: int | None = None,
+    ) -> FaceEngine:
         """Load and verify all weights, about a second.
 
-        threads: how many threads torch uses in this process, None for its own choice (set once per process).
-        Raises WeightError when a weight file is missing or its SHA-256 differs.
+        threads: processors that one call of `analyze` uses, None for all of the machine. detection: how to
+        search for faces. streams: processors that all calls together may use; by default as many as threads.
+        Raises WeightError when a weight file is missing or its SHA-256 differs, ValueError when a number is
+        below 1.
         """
-        set_threads(threads)
-        return cls(FaceDetector(detection), EmotionScorer())
+        threads = os.cpu_count() or 1 if threads is None else threads
+        streams = threads if streams is None else streams
+        if threads < 1 or streams < threads:
+            raise ValueError(
+                f"The engine cannot run on {threads} threads and {streams} streams: give at least 1 thread "
+                "and as many streams, or nothing for all processors."
+            )
+        return cls(
+            FaceDetector.load(detection, streams=streams), FaceDescriber.load(streams=streams), threads
+        )
 
     @property
     def model_versions(self) -> Mapping[str, str]:
-        """Part -> name and first 12 digits of the SHA-256 of its weights (of the three digests for MTCNN)."""
+        """Part -> name and first 12 digits of the SHA-256 of its weights."""
         return MappingProxyType(self._versions)
 
     def analyze(
-        self, images: Sequence[Picture], boxes: Sequence[Sequence[Box] | None] | None = None
+        self,
+        images: Sequence[Picture],
+        boxes: Sequence[Sequence[Box] | None] | None = None,
+        parts: Collection[str] = PARTS,
+        *,
+        detection: str | DetectionOptions | None = None,
     ) -> list[list[Face]]:
         """The faces of every picture.
 
         images: RGB uint8 arrays (H, W, 3), of any sizes. boxes: for every picture its faces as (left, top,
-        width, height) in pixels, or None to detect them; boxes that leave the picture are cut to it.
+        width, height) in pixels, or None to detect them; boxes that leave the picture are cut to it. parts:
+        what to find out beside box, confidence and points, of `ml_models.types.PARTS`; networks that no part
+        needs are not run. detection: "detection_01", "detection_02" (small and turned faces too) or
+        "detection_03" (rotated faces too), or options; by default those the engine was loaded with.
         Returns one list per picture, largest face first; for given boxes, one face per box in the order
-        given. Raises ValueError for anything that is not such a picture or box, before any network has run.
+        given. Raises ValueError for anything that is not such a picture, box or part, before any network has
+        run.
         """
         pictures = check_pictures(images)
         given = self._check_boxes(pictures, boxes)
-        found = [
-            self._largest_first(self._detector.detect(picture))
-            if own is None
-            else self._detector.look_at(picture, own)
-            for picture, own in zip(pictures, given, strict=True)
-        ]
-        squares = [
-            self._scorer.face(picture, _box(row))
-            for picture, result in zip(pictures, found, strict=True)
-            for row in result.boxes
-        ]
-        scores = iter(self._scorer.probabilities(squares))
+        wanted = check_parts(parts)
+        options = self._check_detection(detection)
+        levels = [Levels(picture) for picture in pictures]
+        found = self._find(levels, given, options)
+        described = self._describe(levels, found, wanted)
         return [
             [
-                Face(_box(box), float(confidence), points, next(scores))
-                for box, confidence, points in zip(
-                    result.boxes, result.confidence, result.landmarks, strict=True
-                )
+                Face(_box(box), float(confidence), points, **next(described))
+                for box, confidence, points in zip(one.boxes, one.confidence, one.landmarks, strict=True)
             ]
-            for result in found
+            for one in found
         ]
 
     def classify_emotions(self, crops: Sequence[Picture]) -> NDArray[np.float32]:
@@ -115,7 +108,62 @@ class FaceEngine:
 
         A crop that is not square keeps its proportions. Raises ValueError for anything else than such crops.
         """
-        return self._scorer.probabilities([self._scorer.crop(crop) for crop in check_pictures(crops, "Crop")])
+        checked = check_pictures(crops, "Crop")
+        parts = self._shared(checked, lambda some: self._describer.emotions_of_crops(some, self._detector))
+        return np.concatenate([np.zeros((0, 8), dtype=np.float32), *parts])
+
+    def _find(
+        self, levels: list[Levels], given: list[list[Box] | None], options: DetectionOptions | None
+    ) -> list[Detections]:
+        """The faces of every picture: those given, and for the others those detected, largest first."""
+        found: list[Detections | None] = [
+            None if own is None else self._detector.look_at(picture, own)
+            for picture, own in zip(levels, given, strict=True)
+        ]
+        searched = [number for number, one in enumerate(found) if one is None]
+        detect = self._shared(
+            [levels[number] for number in searched], lambda some: self._detector.detect(some, options)
+        )
+        answers = iter(one for part in detect for one in part)
+        return [_largest_first(next(answers)) if one is None else one for one in found]
+
+    def _describe(self, levels: list[Levels], found: list[Detections], parts: frozenset[str]) -> Any:
+        """The fields of every face, picture by picture. Many faces of one picture are shared out as well."""
+        faces = [(picture, row) for picture, one in enumerate(found) for row in range(len(one.boxes))]
+
+        def describe(some: Sequence[tuple[int, int]]) -> list[Description]:
+            own = sorted({picture for picture, _ in some})
+            rows = [[row for picture, row in some if picture == number] for number in own]
+            return self._describer.describe(
+                [levels[number] for number in own],
+                [found[number].boxes[chosen] for number, chosen in zip(own, rows, strict=True)],
+                [found[number].landmarks[chosen] for number, chosen in zip(own, rows, strict=True)],
+                parts,
+            )
+
+        return iter(one for part in self._shared(faces, describe) for one in part)
+
+    def _shared(self, items: Sequence[_T], work: Callable[[Sequence[_T]], Any]) -> list[Any]:
+        """What `work` answers for consecutive shares of the items, in their order.
+
+        Several shares a processor: one that is done early takes another, so that none waits long at the end.
+        """
+        if self._pool is None or len(items) < 2:
+            return [work(items)] if items else []
+        count = min(SHARES * self._threads, len(items))
+        edges = [round(number * len(items) / count) for number in range(count + 1)]
+        waiting = [self._pool.submit(work, items[start:end]) for start, end in pairwise(edges)]
+        return [future.result() for future in waiting]
+
+    @staticmethod
+    def _check_detection(detection: str | DetectionOptions | None) -> DetectionOptions | None:
+        if not isinstance(detection, str):
+            return detection
+        if detection not in DETECTION_MODELS:
+            raise ValueError(
+                f"No detection is called {detection!r}: choose of {', '.join(sorted(DETECTION_MODELS))}."
+            )
+        return DETECTION_MODELS[detection]
 
     @staticmethod
     def _check_boxes(pictures: list[Picture], boxes: Any) -> list[list[Box] | None]:
@@ -132,10 +180,10 @@ class FaceEngine:
             for number, (picture, own) in enumerate(zip(pictures, boxes, strict=True))
         ]
 
-    @staticmethod
-    def _largest_first(found: Detections) -> Detections:
-        order = np.argsort(-found.boxes[:, 2] * found.boxes[:, 3], kind="stable")
-        return Detections(found.boxes[order], found.confidence[order], found.landmarks[order])
+
+def _largest_first(found: Detections) -> Detections:
+    order = np.argsort(-found.boxes[:, 2] * found.boxes[:, 3], kind="stable")
+    return Detections(found.boxes[order], found.confidence[order], found.landmarks[order])
 
 
 def _box(row: NDArray[np.float32]) -> Box:

@@ -77,7 +77,7 @@ CELERY_BEAT_SCHEDULE = {
 }
 
 # --- Engine ---------------------------------------------------------------------------------------
-# Threads of torch inside one forward pass, and passes that run at once in a worker. Together they fill the
-# processor; a pass of one thread wastes nothing on waiting, which is what gives the most photos a second.
+# Threads among which one pass shares its photos and faces, and passes that run at once in a worker. Together
+# they fill the processor; a pass of one thread waits for nobody, which gives the most photos a second.
 ENGINE_THREADS = env.int("ENGINE_THREADS", default=1)
 ENGINE_PASSES = env.int("ENGINE_PASSES", default=max(1, (os.cpu_count() or 1) // ENGINE_THREADS))

@@ -1,5 +1,5 @@
 """Runs EmotionSite and its embedded PostgreSQL and Valkey on one machine, without containers or root.
 
-This package imports neither Django nor torch: Django is started as child processes, so that a broken
+This package imports neither Django nor the engine: Django is started as child processes, so that a broken
 setting or migration ends in a sentence instead of taking the supervisor down.
 """

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from ml_models import FaceEngine
+if TYPE_CHECKING:
+    from ml_models import Face, FaceEngine
 
 ROOT = Path(__file__).parents[2]
 
@@ -18,6 +20,12 @@ def read(file: Path) -> NDArray[np.uint8]:
     """A photo as RGB uint8."""
     with Image.open(file) as photo:
         return np.array(photo.convert("RGB"))
+
+
+def scores(face: Face) -> NDArray[np.float32]:
+    """The emotions of a face that was asked for them."""
+    assert face.emotions is not None
+    return face.emotions
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +43,8 @@ def grace_hopper() -> NDArray[np.uint8]:
 @pytest.fixture(scope="session")
 def engine() -> FaceEngine:
     """The real engine, loaded once."""
+    from ml_models import FaceEngine
+
     return FaceEngine.load()
 
 

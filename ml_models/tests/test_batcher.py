@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from ml_models import BatchedEngine, Face, FaceEngine, FakeEngine
 from ml_models.batcher import EngineClosed
+from ml_models.tests.conftest import scores
+from ml_models.types import PARTS
 
 
 class Recorder(FakeEngine):
@@ -25,7 +27,14 @@ class Recorder(FakeEngine):
         self.gate = threading.Event()
         self.gate.set()
 
-    def analyze(self, images: Sequence[NDArray[np.uint8]], boxes: Any = None) -> list[list[Face]]:
+    def analyze(
+        self,
+        images: Sequence[NDArray[np.uint8]],
+        boxes: Any = None,
+        parts: Collection[str] = PARTS,
+        *,
+        detection: Any = None,
+    ) -> list[list[Face]]:
         self.threads.add(threading.get_ident())
         self.gate.wait(10)
         self.batches.append(len(images))
@@ -64,7 +73,14 @@ def test_several_passes_run_at_once_when_asked_for() -> None:
     both = threading.Barrier(2)
 
     class Meeting(Recorder):
-        def analyze(self, images: Sequence[NDArray[np.uint8]], boxes: Any = None) -> list[list[Face]]:
+        def analyze(
+            self,
+            images: Sequence[NDArray[np.uint8]],
+            boxes: Any = None,
+            parts: Collection[str] = PARTS,
+            *,
+            detection: Any = None,
+        ) -> list[list[Face]]:
             both.wait(10)  # nobody comes here alone
             return super().analyze(images, boxes)
 
@@ -102,7 +118,7 @@ def test_the_batcher_lives_on_after_an_error() -> None:
 
 def test_an_engine_that_loses_pictures_is_an_error_and_no_silence() -> None:
     class Forgetful(FakeEngine):
-        def analyze(self, images: Any, boxes: Any = None) -> list[list[Face]]:
+        def analyze(self, images: Any, *_: Any, **__: Any) -> list[list[Face]]:
             return []
 
     with BatchedEngine(Forgetful()) as batched, pytest.raises(RuntimeError, match="0 of 1"):
@@ -144,5 +160,12 @@ def test_the_real_engine_gives_the_same_through_the_batcher(
     with BatchedEngine(engine) as batched, ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(batched.analyze_one, [astronaut, grace_hopper] * 4))
     for number, [face] in enumerate(answers):
-        np.testing.assert_allclose(face.emotions, expected[number % 2].emotions, atol=1e-4)
+        np.testing.assert_allclose(scores(face), scores(expected[number % 2]), atol=1e-4)
         np.testing.assert_allclose(face.box, expected[number % 2].box, atol=1e-2)
+
+
+def test_only_the_parts_asked_for_are_found_out() -> None:
+    with BatchedEngine(FakeEngine(), parts={"emotions"}) as batched:
+        [face] = batched.analyze_one(np.arange(255 * 30, dtype=np.uint8).reshape(30, 85, 3))
+    assert face.emotions is not None
+    assert face.embedding is None

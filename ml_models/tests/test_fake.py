@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from ml_models import FaceEngine, FakeEngine
+from ml_models.tests.conftest import scores
+from ml_models.types import PARTS
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (100, 200, 3), dtype=np.uint8)
 
@@ -22,9 +24,19 @@ def test_it_always_finds_one_happy_face_in_the_middle() -> None:
     for _ in range(2):
         [[face]] = FakeEngine.load(threads=3).analyze([PHOTO])
         assert face.box == (50, 25, 100, 50)
-        assert face.emotions.argmax() == 1
-        assert face.emotions.sum() == pytest.approx(1)
+        assert scores(face).argmax() == 1
+        assert scores(face).sum() == pytest.approx(1)
         assert face.landmarks5.shape == (5, 2)
+
+
+@pytest.mark.parametrize("part", sorted(PARTS))
+def test_it_fills_what_is_asked_for_and_nothing_else(part: str) -> None:
+    fields = {"landmarks": {"landmarks", "head_pose", "eyes"}}.get(part, {part})
+    [[face]] = FakeEngine().analyze([PHOTO], parts={part})
+    every = {"emotions", "embedding", "attributes", "landmarks", "head_pose", "eyes", "quality"}
+    assert {name for name in every if getattr(face, name) is not None} == fields
+    with pytest.raises(ValueError, match="No part is called 'hat'"):
+        FakeEngine().analyze([PHOTO], parts={"hat"})
 
 
 def test_small_and_flat_pictures_have_no_face() -> None:

@@ -12,7 +12,7 @@ import ml_models
 
 def loaded_after(code: str) -> set[str]:
     """Which heavy modules a fresh Python has loaded after running the code."""
-    heavy = ("torch", "torchvision", "numpy", "PIL")
+    heavy = ("torch", "torchvision", "numpy", "PIL", "openvino", "cv2")
     script = f"{code}\nimport sys\nprint(*(m for m in {heavy} if m in sys.modules))"
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     return set(result.stdout.split())
@@ -27,14 +27,14 @@ def test_face_type_error_and_registry_need_neither_torch_nor_numpy() -> None:
     assert loaded_after(code) == set()
 
 
-def test_batcher_and_fake_engine_need_no_torch() -> None:
-    assert "torch" not in loaded_after("from ml_models import BatchedEngine, FakeEngine")
+def test_batcher_and_fake_engine_need_no_networks() -> None:
+    assert not {"torch", "openvino"} & loaded_after("from ml_models import BatchedEngine, FakeEngine")
 
 
-def test_the_real_engine_loads_torch_but_not_all_of_torchvision() -> None:
-    loaded = loaded_after("from ml_models import FaceEngine; FaceEngine.load()")
-    assert "torch" in loaded
-    assert "torchvision" not in loaded
+def test_the_real_engine_runs_without_torch() -> None:
+    loaded = loaded_after("from ml_models import FaceEngine; FaceEngine.load(threads=1)")
+    assert "openvino" in loaded
+    assert not {"torch", "torchvision"} & loaded
 
 
 def test_emotions_are_in_the_agreed_order() -> None:

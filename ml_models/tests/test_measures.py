@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +9,15 @@ import pytest
 
 from ml_models.evaluation.calibration import fit_temperature, likelihood_loss, softmax
 from ml_models.evaluation.detection import Tally, count, overlaps, scenes
-from ml_models.evaluation.measures import calibration_error, class_scores, confusion_matrix, interval
-from ml_models.evaluation.report import Section, write
+from ml_models.evaluation.measures import (
+    bootstrap,
+    calibration_error,
+    class_scores,
+    confusion_matrix,
+    grouped,
+    interval,
+    mean_interval,
+)
 
 
 def test_confusion_counts_truth_in_rows() -> None:
@@ -56,6 +62,33 @@ def test_the_interval_holds_the_share_and_narrows_with_more_pictures() -> None:
     assert wide[1] - wide[0] > narrow[1] - narrow[0]
 
 
+def test_the_bootstrap_of_a_mean_is_as_wide_as_the_theory_says() -> None:
+    values = np.random.default_rng(3).normal(5, 2, 400)
+    low, high = mean_interval(values)
+    half = 1.96 * values.std() / np.sqrt(len(values))
+    assert low == pytest.approx(values.mean() - half, abs=0.05)
+    assert high == pytest.approx(values.mean() + half, abs=0.05)
+
+
+def test_the_bootstrap_is_the_same_every_time_and_takes_any_figure() -> None:
+    values = np.arange(50.0)
+    spread = bootstrap(lambda drawn: float(np.median(values[drawn])), len(values))
+    assert spread == bootstrap(lambda drawn: float(np.median(values[drawn])), len(values))
+    assert spread != bootstrap(lambda drawn: float(np.median(values[drawn])), len(values), seed=2)
+    assert 10 < spread[0] < 24.5 < spread[1] < 40
+    assert mean_interval(np.full(9, 0.25)) == (0.25, 0.25)
+
+
+def test_there_is_no_interval_without_pictures() -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        mean_interval(np.zeros(0))
+
+
+def test_pictures_are_grouped_by_name_and_those_without_are_left_out() -> None:
+    groups = grouped(["b", "", "a", "b"])
+    assert {name: numbers.tolist() for name, numbers in groups.items()} == {"a": [2], "b": [0, 3]}
+
+
 def boxes(*rows: tuple[float, float, float, float]) -> np.ndarray:
     return np.array(rows, dtype=np.float32).reshape(-1, 4)
 
@@ -86,13 +119,3 @@ def test_boxes_below_the_smallest_size_are_not_wrong() -> None:
 def test_a_folder_without_scenes_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="give --data"):
         scenes(tmp_path)
-
-
-def test_a_report_is_written_as_data_and_as_a_page(tmp_path: Path) -> None:
-    section = Section("emotion", {"accuracy": 0.5}, ["accuracy 0.5"])
-    data, page = write([section], tmp_path / "new", "the command", {"emotion": "emotion-v1-abc"})
-    written = json.loads(data.read_text())
-    assert written["emotion"] == {"accuracy": 0.5}
-    assert written["command"] == "the command"
-    assert "accuracy 0.5" in page.read_text()
-    assert "emotion-v1-abc" in page.read_text()

@@ -41,26 +41,27 @@ def test_one_changed_byte_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: 
         weight("emotion-v1").verified()
 
 
-def test_the_engine_does_not_start_with_an_altered_file(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("name", sorted(registry.weights()))
+def test_the_engine_does_not_start_with_an_altered_file(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever file it is."""
     from ml_models import FaceEngine
 
-    (tmp_path / weight("emotion-v1").file).write_bytes(b"something else")
-    monkeypatch.setattr(registry, "FOLDER", tmp_path)
-    with pytest.raises(WeightError, match="SHA-256"):
-        FaceEngine.load()
+    altered = dataclasses.replace(weight(name), sha256="0" * 64)
+    listed = {**registry.weights(), name: altered}
+    monkeypatch.setattr(registry, "weights", lambda: listed)
+    with pytest.raises(WeightError, match=rf"{name} .*SHA-256"):
+        FaceEngine.load(threads=1)
 
 
 def test_an_absent_package_is_named() -> None:
-    absent = dataclasses.replace(weight("mtcnn-pnet"), package="surely_not_installed")
+    absent = dataclasses.replace(weight("dlib-face"), package="surely_not_installed")
     with pytest.raises(WeightError, match=r"surely_not_installed .*install requirements/ml.txt"):
         absent.verified()
 
 
 def test_an_altered_package_file_says_which_package_to_install_again() -> None:
-    altered = dataclasses.replace(weight("mtcnn-pnet"), sha256="0" * 64)
-    with pytest.raises(WeightError, match="install facenet_pytorch again"):
+    altered = dataclasses.replace(weight("dlib-face"), sha256="0" * 64)
+    with pytest.raises(WeightError, match="install face_recognition_models again"):
         altered.verified()
 
 

@@ -1,0 +1,192 @@
+"""Says of detected faces what they show: runs the networks that were asked for, each crop cut once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml_models.attributes import AttributeModel
+from ml_models.embedding import EmbeddingModel, SecondView
+from ml_models.emotion import EmotionModel
+from ml_models.eyes import measure
+from ml_models.face_trunk import FaceTrunk, TrunkAnswers, face_crops
+from ml_models.head_pose import HeadPoseModel, HeadPoses
+from ml_models.landmark_names import LandmarkModel
+from ml_models.levels import Levels
+from ml_models.mesh import Meshes, MeshModel
+from ml_models.quality import QualityModel, for_recognition
+from ml_models.registry import weight
+from ml_models.types import Eyes, HeadPose, Landmarks, Quality
+
+if TYPE_CHECKING:
+    from ml_models.attribute_types import FaceAttributes
+    from ml_models.detection import FaceDetector
+    from ml_models.types import Picture
+
+Floats = NDArray[np.float32]
+
+#: Weights behind what a face is said to show.
+WEIGHTS: dict[str, tuple[str, ...]] = {
+    "detection": ("mtcnn",),
+    "emotion": ("emotion-v1", "emotion-head-v1"),
+    "embedding": ("dlib-face", "face-mesh", "face-shape"),
+    "attributes": ("attributes-v1",),
+    "landmarks": ("face-mesh", "iris", "face-shape", "landmarks68"),
+}
+
+
+class Description(TypedDict, total=False):
+    """What `Face` holds beside box, confidence and five points; only what was asked for."""
+
+    emotions: Floats
+    embedding: Floats
+    attributes: FaceAttributes
+    landmarks: Landmarks
+    head_pose: HeadPose
+    eyes: Eyes
+    quality: Quality
+
+
+class FaceDescriber:
+    """All networks behind the detector. Threads may share it: it keeps no state."""
+
+    def __init__(self, streams: int) -> None:
+        self._trunk = FaceTrunk.load(streams)
+        self._emotion = EmotionModel.load(streams)
+        self._embedding = EmbeddingModel(self._trunk, SecondView.load())
+        self._attributes = AttributeModel.load(streams)
+        self._mesh, self._points68 = MeshModel.load(streams), LandmarkModel.load()
+        self._pose, self._quality = HeadPoseModel.load(), QualityModel.load()
+
+    @classmethod
+    def load(cls, streams: int = 1) -> FaceDescriber:
+        """Load and verify all weights; WeightError when a file is missing or altered.
+
+        streams: how many threads may compute at a time.
+        """
+        return cls(streams)
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """Part -> its weights, each with the first 12 digits of its SHA-256."""
+        return {part: versions_of(names) for part, names in WEIGHTS.items()}
+
+    def emotions_of_crops(self, crops: Sequence[Picture], detector: FaceDetector) -> Floats:
+        """Emotions (N, 8) of crops that are faces already."""
+        return self._emotion.of_crops(crops, detector, self._trunk)
+
+    def describe(
+        self,
+        levels: Sequence[Levels],
+        boxes: Sequence[Floats],
+        landmarks5: Sequence[Floats],
+        parts: frozenset[str],
+    ) -> list[Description]:
+        """The fields of the faces of some pictures, picture by picture, one after another.
+
+        boxes (n, 4) and landmarks5 (n, 5, 2): for each picture those of its faces, in pixels. parts: what was
+        asked for, of `ml_models.types.PARTS`.
+        """
+        faces: list[Description] = [{} for one in boxes for _ in range(len(one))]
+        if not faces or not parts:
+            return faces
+        trunk = None
+        if parts & {"emotions", "embedding", "attributes"}:
+            trunk = self._trunk.run(face_crops(levels, landmarks5))
+            self._from_trunk(faces, levels, boxes, landmarks5, trunk, parts)
+        if parts & {"embedding", "landmarks", "quality"}:
+            self._from_mesh(faces, levels, landmarks5, trunk, parts)
+        return faces
+
+    def _from_trunk(
+        self,
+        faces: list[Description],
+        levels: Sequence[Levels],
+        boxes: Sequence[Floats],
+        landmarks5: Sequence[Floats],
+        trunk: TrunkAnswers,
+        parts: frozenset[str],
+    ) -> None:
+        """What the pass through the recognition network serves beside the embedding."""
+        if "emotions" in parts:
+            emotions = self._emotion.probabilities(levels, boxes, trunk.emotion)
+            for face, scores in zip(faces, emotions, strict=True):
+                face["emotions"] = scores
+        if "attributes" in parts:
+            attributes = self._attributes.attributes(levels, landmarks5, trunk.features)
+            for face, own in zip(faces, attributes, strict=True):
+                face["attributes"] = own
+
+    def _from_mesh(
+        self,
+        faces: list[Description],
+        levels: Sequence[Levels],
+        landmarks5: Sequence[Floats],
+        trunk: TrunkAnswers | None,
+        parts: frozenset[str],
+    ) -> None:
+        """What the face mesh shows: landmarks, pose and eyes; and what needs it: quality and embedding."""
+        if "landmarks" in parts:
+            meshes = self._mesh.meshes(levels, landmarks5)
+            surfaces, poses = meshes.points, self._pose.poses(meshes.points)
+            self._place(faces, meshes, poses)
+        else:
+            # Without the irises, which nobody asked for.
+            surfaces = self._mesh.surfaces(levels, landmarks5)
+            poses = self._pose.poses(surfaces)
+        if "quality" in parts:
+            self._judge(faces, levels, landmarks5, poses)
+        if "embedding" in parts and trunk is not None:
+            edges = np.cumsum([len(points) for points in landmarks5])[:-1]
+            embeddings = self._embedding.joined(trunk.embedding, levels, np.split(surfaces, edges))
+            for face, embedding in zip(faces, embeddings, strict=True):
+                face["embedding"] = embedding
+
+    def _place(self, faces: list[Description], meshes: Meshes, poses: HeadPoses) -> None:
+        points68, eyes = self._points68.ibug_points(meshes), measure(meshes, poses)
+        for number, face in enumerate(faces):
+            face["landmarks"] = Landmarks(
+                meshes.points[number], meshes.iris[number], points68[number], float(meshes.confidence[number])
+            )
+            face["head_pose"] = HeadPose(
+                float(poses.yaw[number]), float(poses.pitch[number]), float(poses.roll[number])
+            )
+            face["eyes"] = Eyes(*(float(v) for v in (*eyes.open[number], *eyes.gaze[number])))
+
+    def _judge(
+        self,
+        faces: list[Description],
+        levels: Sequence[Levels],
+        landmarks5: Sequence[Floats],
+        poses: HeadPoses,
+    ) -> None:
+        found = self._quality.qualities(levels, landmarks5)
+        # Whether something covers the face is known when attributes were asked for too.
+        covered = np.array([covers_face(face.get("attributes")) for face in faces], dtype=bool)
+        answers = for_recognition(found, poses.yaw, poses.pitch, covered)
+        words = zip(found.blur_levels, found.exposure_levels, found.noise_levels, answers, strict=True)
+        for number, (face, (blur, exposure, noise, answer)) in enumerate(zip(faces, words, strict=True)):
+            face["quality"] = Quality(
+                blur=float(found.blur[number]),
+                blur_level=blur,
+                exposure=float(found.exposure[number]),
+                exposure_level=exposure,
+                noise=float(found.noise[number]),
+                noise_level=noise,
+                for_recognition=answer,
+            )
+
+
+def versions_of(names: Sequence[str]) -> str:
+    """Names of weights, each with the first 12 digits of its SHA-256."""
+    return "+".join(f"{name}-{weight(name).sha256[:12]}" for name in names)
+
+
+def covers_face(attributes: FaceAttributes | None) -> bool:
+    """Whether eyes or mouth are covered; False when unknown."""
+    if attributes is None:
+        return False
+    return max(attributes.occlusion.eyes, attributes.occlusion.mouth) >= 0.5
