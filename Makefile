@@ -7,7 +7,7 @@ ARGS ?=
 PYTHON := .venv/bin/python
 SUPERVISOR := $(PYTHON) -m emotionsite.supervisor
 
-.PHONY: help setup run stop status test lint bench doctor clean distclean
+.PHONY: help setup run stop status test lint bench bench-engine doctor clean distclean
 .DEFAULT_GOAL := help
 
 help:
@@ -19,6 +19,7 @@ help:
 	@echo "make test      check style and types, then run the tests (ARGS=\"-k upload\" for some)"
 	@echo "make lint      check style and types only"
 	@echo "make bench     measure photos per second through the whole path and through the bare engine"
+	@echo "make bench-engine  measure the engine beside facenet-pytorch's detection (ARGS=\"--photos FOLDER\")"
 	@echo "make clean     remove caches and front-end files, never data"
 	@echo "make distclean remove .venv as well, never data"
 
@@ -49,6 +50,9 @@ lint: setup
 
 bench: setup
 	@exec $(PYTHON) tools/bench.py $(ARGS)
+
+bench-engine: setup
+	@exec $(PYTHON) tools/bench_engine.py $(ARGS)
 
 clean:
 	@rm -rf node_modules static/vendor staticfiles setup.log .setup.lock .pytest_cache .mypy_cache .ruff_cache \
