@@ -93,7 +93,9 @@ def _rounded(value: Any, digits: int = 4) -> Any:
 
 
 def draw(picture: NDArray[np.uint8], faces: list[Face]) -> Image.Image:
-    """A copy of the photo with numbered boxes, points and the strongest emotion of every face."""
+    """A copy of the photo with numbered boxes and points, and strongest emotion, gender and age of every
+    face.
+    """
     image = Image.fromarray(picture)
     pen = ImageDraw.Draw(image)
     line = max(2, round(max(image.size) / 500))
@@ -107,6 +109,8 @@ def draw(picture: NDArray[np.uint8], faces: list[Face]) -> Image.Image:
         if face.emotions is not None:
             strongest = int(face.emotions.argmax())
             text += f" {EMOTIONS[strongest]} {face.emotions[strongest]:.0%}"
+        if face.attributes is not None:
+            text += f", {face.attributes.gender} {face.attributes.age:.0f}"
         font = ImageFont.load_default(size=max(11, round(height / 8)))
         x0, y0, x1, y1 = pen.textbbox((left, top + height + line), text, font=font)
         pen.rectangle((x0 - 2, y0 - 2, x1 + 2, y1 + 2), fill=(0, 0, 0))

@@ -54,7 +54,8 @@ WIDE_TEMPLATE = (FACE_TEMPLATE - FACE_TEMPLATE[:2].mean(axis=0)) * (20 / 54.5) +
 LOW, HIGH = 0.1, 0.9
 #: Below this a mask is denied, above one half affirmed; between them it is uncertain.
 UNSURE_MASK = 0.35
-YEARS = np.arange(OLDEST + 1, dtype=np.float32)
+#: The last layers, by the name of their weights.
+HEADS = ("labels", "age", "male")
 
 
 def face_graph(tensors: Mapping[str, Array]) -> tuple[ov.Node, Node]:
@@ -160,10 +161,8 @@ class AttributeModel:
         (face, out), (wide, whole) = face_graph(tensors), wide_graph(tensors)
         self._face = Network(face, [out], name=f"{WEIGHTS} (face)", exact=exact, streams=streams)
         self._wide = Network(wide, [whole], name=f"{WEIGHTS} (wide)", exact=exact, streams=streams)
-        self._heads = {
-            name: (np.asarray(tensors[f"{name}.weight"]).T, np.asarray(tensors[f"{name}.bias"]))
-            for name in ("labels", "age", "male")
-        }
+        heads = {name: [tensors[f"{name}.{part}"] for part in ("weight", "bias")] for name in HEADS}
+        self._heads = {name: [part.astype(np.float32) for part in parts] for name, parts in heads.items()}
         self._calibration = calibration
 
     @classmethod
@@ -216,7 +215,7 @@ class AttributeModel:
 
     def _head(self, name: str, x: Floats) -> Floats:
         matrix, bias = self._heads[name]
-        return np.asarray(x @ matrix + bias, dtype=np.float32)
+        return np.asarray(x @ matrix.T + bias, dtype=np.float32)
 
 
 def face_crops(levels: Sequence[Levels], landmarks5: Sequence[NDArray[np.floating]]) -> Pixels:

@@ -18,8 +18,12 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 from openvino import opset13 as ops
+from threadpoolctl import threadpool_limits
 
 Array = NDArray[Any]
+# Processors are used for pictures beside each other; numpy's small products would only wait for theirs.
+threadpool_limits(1, user_api="blas")
+
 #: A node of a graph, or one of its outputs.
 Node: TypeAlias = "ov.Node | ov.Output"
 

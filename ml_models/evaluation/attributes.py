@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from ml_models.attribute_types import LABELS
-from ml_models.attributes import AttributeArrays, AttributeModel, face_crops, quantile
+from ml_models.attributes import HIGH, LOW, AttributeArrays, AttributeModel, face_crops, quantile
 from ml_models.detection import FaceDetector
 from ml_models.evaluation.measures import bootstrap, grouped, interval, mean_interval
 from ml_models.evaluation.report import Row, Section
@@ -34,6 +34,7 @@ Marks = NDArray[np.bool_]
 
 PORTION = 64
 PROTOCOL = "held out by name's hash, near-copies left out; face detected"
+BOX_PROTOCOL = "the same pictures, each given whole as the box of a face"
 NOTE = (
     "Attributes: age and gender are what labellers guessed or what a web page said; the calibration and the "
     "epoch of the training were chosen on these pictures; persons of CelebA and UTKFace may be on both sides."
@@ -174,7 +175,7 @@ def label_mean(right: NDArray[np.float64]) -> tuple[float, tuple[float, float]]:
     return float(right.mean()), bootstrap(lambda drawn: float(right[drawn].mean()), len(right))
 
 
-def portrait_rows(own: Answers) -> list[Row]:
+def portrait_rows(own: Answers, protocol: str) -> list[Row]:
     """The yes/no labels of CelebA, whole and by gender."""
     right = np.stack([own.right(name)[0] for name in USED], axis=1).astype(np.float64)
     rows = []
@@ -182,11 +183,27 @@ def portrait_rows(own: Answers) -> list[Row]:
         figure, span = label_mean(right[chosen])
         what = f"{len(USED)} attributes, CelebA: mean accuracy"
         wanted = None if group else 0.91
-        rows.append(Row(what, figure, span, f"{len(chosen):,} faces", PROTOCOL, wanted, group=group))
-    for label, what, wanted in NAMED:
+        rows.append(Row(what, figure, span, f"{len(chosen):,} faces", protocol, wanted, group=group))
+    for label, what, least in NAMED:
         correct, known = own.right(label)
-        rows.append(share_row(what, correct[known], PROTOCOL, wanted))
-    rows.append(share_row("Gender, CelebA: accuracy", own.male_right, PROTOCOL))
+        rows.append(share_row(what, correct[known], protocol, least))
+    rows.append(share_row("Gender, CelebA: accuracy", own.male_right, protocol))
+    return [*rows, share_row("Mask, CelebA: called unmasked", own.right("mask")[0], protocol)]
+
+
+def all_rows(own: Answers, protocol: str) -> list[Row]:
+    """The rows of every set that there is."""
+    rows: list[Row] = []
+    for source, name, exact in (("utk", "UTKFace", True), ("fairface", "FairFace", False)):
+        some = own.of(source)
+        if some.samples:
+            rows += age_rows(some, name, protocol, exact=exact)
+    portraits, masks = own.of("celeba"), own.of("masks")
+    if portraits.samples:
+        rows += portrait_rows(portraits, protocol)
+    if masks.samples:
+        right = masks.right("mask")[0]
+        rows.append(share_row("Mask, masked and unmasked faces: accuracy", right, protocol, 0.98))
     return rows
 
 
@@ -257,26 +274,12 @@ def evaluate(data: Path, *, timing: bool = True) -> Section:
     held = [one for one in every if one.held_out]
     copies = near_copies(data, every)
     kept = [one for one in held if one.file not in copies]
-    own = answers(data, kept)
-    rows, boxed = [], [one for one in kept if one.age is not None]
-    sets = {name: own.of(name) for name in ("celeba", "masks", "utk", "fairface")}
-    given = answers(data, boxed, boxes=True) if boxed else own
-    for name, words, exact in (("utk", "UTKFace", True), ("fairface", "FairFace", False)):
-        if sets[name].samples:
-            rows += age_rows(sets[name], words, PROTOCOL, exact=exact)
-            whole = age_rows(given.of(name), words, "the same, the whole picture given as box", exact=exact)
-            rows += [row for row in whole if not row.group]
-    if sets["celeba"].samples:
-        rows += portrait_rows(sets["celeba"])
-    if sets["masks"].samples:
-        for name, what, wanted in (
-            ("masks", "Mask, masked and unmasked faces: accuracy", 0.98),
-            ("celeba", "Mask, portraits of CelebA: called unmasked", None),
-        ):
-            rows.append(share_row(what, sets[name].right("mask")[0], PROTOCOL, wanted))
-    low, high = quantile(sets["utk"].arrays.ages, 0.1), quantile(sets["utk"].arrays.ages, 0.9)
-    stated = sets["utk"].youngest
-    inside = (stated >= low) & (stated <= high)
+    own, boxed = answers(data, kept), answers(data, kept, boxes=True)
+    rows = all_rows(own, PROTOCOL)
+    rows += [replace(row, wanted=None) for row in all_rows(boxed, BOX_PROTOCOL) if not row.group]
+    aged = own.of("utk")
+    low, high = quantile(aged.arrays.ages, LOW), quantile(aged.arrays.ages, HIGH)
+    inside = (aged.youngest >= low) & (aged.youngest <= high)
     figures: dict[str, Any] = {
         "pictures": len(kept),
         "copies_left_out": len(copies),

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from ml_models.detection import FaceDetector
 from ml_models.evaluation.landmark_data import load_landmarks
 from ml_models.evaluation.one_part import fingerprint, middle_face, read_picture, run
-from ml_models.evaluation.report import Section
+from ml_models.evaluation.report import Row, Section
 from ml_models.head_pose import WEIGHTS, HeadPoseModel, angles, rotations
 from ml_models.landmark_names import IBUG
 from ml_models.levels import Levels
@@ -119,7 +119,18 @@ def evaluate(data: Path, most: int = 100) -> Section:
         "correlation with that fit: "
         + ", ".join(str(figures[f"hand_drawn_{a}_correlation"]) for a in ("yaw", "pitch", "roll"))
     )
-    return Section("pose", figures, lines)
+    rows = [
+        Row(
+            f"Head pose, {angle}: median difference, degrees",
+            figures[f"hand_drawn_{angle}_median"],
+            None,
+            f"{len(drawn):,} faces",
+            "against the same rigid face fitted to 68 hand-drawn points",
+            digits=1,
+        )
+        for angle in ("yaw", "pitch", "roll")
+    ]
+    return Section("pose", figures, lines, rows)
 
 
 def known_rotations(yaw: float, pitch: float, roll: float) -> Floats:

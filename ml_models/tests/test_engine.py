@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ml_models import EMOTIONS, Face, FaceEngine
+from ml_models.engine import shares
 from ml_models.tests.conftest import scores
 from ml_models.types import PARTS
 
@@ -273,6 +274,16 @@ def test_two_threads_answer_as_one_does(engine: FaceEngine, astronaut: Photo, gr
     for first, second in zip(FaceEngine.load(threads=1).analyze(pictures), with_two, strict=True):
         for one, other in zip(first, second, strict=True):
             assert_same(one, other)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 16, 129])
+@pytest.mark.parametrize("processors", [1, 2, 7])
+def test_shares_hold_every_item_once_and_end_small(count: int, processors: int) -> None:
+    found = shares(count, processors)
+    assert [item for start, end in found for item in range(start, end)] == list(range(count))
+    assert len(found) <= 2 * processors
+    if count > 2 * processors:
+        assert found[-1][1] - found[-1][0] <= count / processors / 4 + 1
 
 
 @pytest.mark.parametrize(("threads", "streams"), [(0, None), (2, 1), (-1, None)])

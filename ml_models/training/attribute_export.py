@@ -105,7 +105,9 @@ def main() -> int:
     options = parser.parse_args()
     torch.set_num_threads(1)
     net = AttributeNet()
-    tensors = load_file(options.run / "best.safetensors")
+    trained = load_file(options.run / "best.safetensors")
+    # Halves the file; the networks run with fewer digits than that anyway. Scores are taken with them.
+    tensors = {k: v.half() if v.is_floating_point() else v for k, v in trained.items()}
     net.load_state_dict(tensors)
     data = prepare(options.data, options.run)
     out, truth = predict(net, data), data.truth.pick(data.validation)

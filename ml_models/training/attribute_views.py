@@ -41,6 +41,8 @@ Floats = NDArray[np.float32]
 
 #: Changed copies of every training picture of a set; of all pictures there is an unchanged one as well.
 COPIES = {"celeba": 3, "masks": 4, "utk": 4, "fairface": 4}
+#: In how many of them the points are those of a look at the whole picture.
+WHOLE = {"celeba": 0.2, "masks": 0.35, "utk": 0.35, "fairface": 0.35}
 #: The stored wide view has a margin, in pixels, for the changes that are made anew in every step.
 MARGIN = 8
 STORED = (WIDE_SIZE[0] + 2 * MARGIN, WIDE_SIZE[1] + 2 * MARGIN)
@@ -114,7 +116,7 @@ def changed(
     if copy == 0:
         return picture, found, row
     rng = np.random.default_rng([*seed, copy])
-    points = whole if not sample.wide and rng.random() < 0.35 else found
+    points = whole if rng.random() < WHOLE[sample.source] else found
     if copy % 2 == 0:
         picture, points = mirrored(picture, points)
     if rng.random() < (0.4 if sample.source == "celeba" else 0.08):
