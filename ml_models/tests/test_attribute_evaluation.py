@@ -105,6 +105,17 @@ def test_calibration_makes_probabilities_honest() -> None:
     assert shift == pytest.approx(-1, abs=0.07)
 
 
+def test_a_rare_answer_may_count_as_if_it_were_frequent() -> None:
+    rng = np.random.default_rng(1)
+    truth = rng.random(40_000) < 0.02
+    logits = rng.normal(0, 1, 40_000) + np.where(truth, 2, 0)
+    scale, shift = export.fit_scale_and_shift(logits, truth, share=0.5)
+    # Two equal bells are told apart in the middle between them.
+    assert -shift / scale == pytest.approx(1, abs=0.15)
+    rare_scale, rare_shift = export.fit_scale_and_shift(logits, truth)
+    assert -rare_shift / rare_scale > 2
+
+
 def test_a_label_without_both_answers_stays_as_it_is() -> None:
     assert export.fit_scale_and_shift(np.array([1.0, 2.0]), np.array([True, True])) == (1.0, 0.0)
     assert export.fit_scale_and_shift(np.zeros(0), np.zeros(0, dtype=bool)) == (1.0, 0.0)

@@ -135,7 +135,7 @@ def test_something_before_the_mouth_hides_it_and_is_no_mask() -> None:
     before, after = covered("mouth")
     assert after.occlusion.mouth > before.occlusion.mouth + 0.4
     assert after.occlusion.mouth > max(after.occlusion.eyes, 0.5)
-    assert after.mask.kind == "otherMaskOrOcclusion"
+    assert after.mask.kind in ("otherMaskOrOcclusion", "uncertain")
 
 
 def test_something_before_the_eyes_hides_them() -> None:
