@@ -89,7 +89,7 @@ class EmbeddingModel:
         points of their meshes, see `SecondView.crops`; not looked at without a second view. Raises ValueError
         when the lengths differ, for another shape or points that are not finite.
         """
-        return self.joined(self.trunk.run(face_crops(levels, landmarks5)).embedding, levels, meshes)
+        return self.joined(self.trunk.embed(face_crops(levels, landmarks5)), levels, meshes)
 
     def joined(self, first: Floats, levels: Sequence[Levels], meshes: Sequence[Numbers]) -> Floats:
         """The same when the first view has been through the network already: `TrunkAnswers.embedding`."""
@@ -98,7 +98,7 @@ class EmbeddingModel:
         crops = self.second.crops(levels, meshes)
         if len(crops) != len(first):
             raise ValueError(f"There are five points of {len(first)} faces and meshes of {len(crops)}.")
-        return unit(first + self.trunk.run(crops).embedding)
+        return unit(first + self.trunk.embed(crops))
 
 
 def unit(vectors: Floats) -> Floats:

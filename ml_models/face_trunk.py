@@ -61,8 +61,8 @@ def face_crops(levels: Sequence[Levels], landmarks5: Sequence[NDArray[np.floatin
 class FaceTrunk:
     """The network with its verified weights. Threads may share it: it keeps no state."""
 
-    def __init__(self, net: Network) -> None:
-        self._net = net
+    def __init__(self, net: Network, bare: Network) -> None:
+        self._net, self._bare = net, bare
 
     @classmethod
     def load(cls, streams: int = 1, *, exact: bool = False) -> FaceTrunk:
@@ -80,7 +80,15 @@ class FaceTrunk:
         except DlibFileError as error:
             raise WeightError(f"The weights {WEIGHTS} cannot be read: {error}") from error
         outputs = [embedding, emotion_head(head, blocks, embedding), blocks[TAPS[0]]]
-        return cls(Network(parameter, outputs, name="face-trunk", exact=exact, streams=streams))
+        return cls(
+            Network(parameter, outputs, name="face-trunk", exact=exact, streams=streams),
+            Network(parameter, [embedding], name=WEIGHTS, exact=exact, streams=streams),
+        )
+
+    def embed(self, crops: Pixels) -> Floats:
+        """The embeddings (N, 128) of `run` alone, in four fifths of its time."""
+        found: Floats = self._bare.run(crops)[0]
+        return found
 
     def run(self, crops: Pixels) -> TrunkAnswers:
         """The answers to aligned crops, uint8 (N, 150, 150, 3); N may be 0."""

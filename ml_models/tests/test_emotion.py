@@ -77,6 +77,8 @@ def test_the_trunk_gives_embedding_emotion_and_features_in_one_pass(astronaut: N
     assert together.features.shape == (2, 64, 17, 17)
     alone = FaceTrunk.load().run(crops[1:])
     np.testing.assert_array_equal(alone.emotion[0], together.emotion[1])
+    exact = FaceTrunk.load(exact=True)
+    np.testing.assert_allclose(exact.embed(crops), exact.run(crops).embedding, atol=1e-5)
     assert FaceTrunk.load().run(crops[:0]).embedding.shape == (0, 128)
 
 
