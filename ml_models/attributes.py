@@ -26,7 +26,8 @@ from ml_models.attribute_types import (
     Mask,
     Occlusion,
 )
-from ml_models.embedding_net import BLOCKS, SIZE
+from ml_models.embedding_net import BLOCKS
+from ml_models.face_trunk import POINT_WEIGHTS, TEMPLATE
 from ml_models.levels import Levels
 from ml_models.registry import WeightError, weight
 from ml_models.runtime import Layers, Network, Node, add, avg_pool, mean_pixel, pad, pixels, relu
@@ -42,14 +43,9 @@ FEATURES = (64, 17, 17)
 #: Rows and columns of the wide view, and how its pixels are scaled.
 WIDE_SIZE = (96, 80)
 WIDE_MEAN, WIDE_SCALE = 127.5, 1 / 64
-#: Where MTCNN's five points stand in the face view of 150 px: where dlib's crop has them, 3 % larger about
-#: the middle and 2 px to the right, as MTCNN sees faces too far right. And how much each counts: the nose
-#: moves most when a head turns.
-FACE_TEMPLATE = np.array([[48.7, 45.7], [103.2, 45.7], [76.0, 81.2], [51.7, 103.9], [100.3, 103.9]])
-POINT_WEIGHTS = np.array([1.0, 1.0, 0.3, 1.0, 1.0])
-#: Where they stand in the wide view: with the eyes 20 px apart, below the middle, so that hair and hats are
-#: seen.
-WIDE_TEMPLATE = (FACE_TEMPLATE - FACE_TEMPLATE[:2].mean(axis=0)) * (20 / 54.5) + np.array([40.0, 52.0])
+#: Where MTCNN's five points stand in the wide view: as in the face view (`face_trunk`), but with the eyes
+#: 20 px apart, below the middle, so that hair and hats are seen.
+WIDE_TEMPLATE = (TEMPLATE - TEMPLATE[:2].mean(axis=0)) * (20 / 54.5) + np.array([40.0, 52.0])
 #: Shares of the distribution of ages between which the age is said to lie.
 LOW, HIGH = 0.1, 0.9
 #: Below this a mask is denied, above one half affirmed; between them it is uncertain.
@@ -218,27 +214,13 @@ class AttributeModel:
         return np.asarray(x @ matrix.T + bias, dtype=np.float32)
 
 
-def face_crops(levels: Sequence[Levels], landmarks5: Sequence[NDArray[np.floating]]) -> Pixels:
-    """The crops uint8 (N, 150, 150, 3) whose features the network takes; arguments as for `wide_crops`."""
-    return _crops(levels, landmarks5, FACE_TEMPLATE, (SIZE, SIZE))
-
-
 def wide_crops(levels: Sequence[Levels], landmarks5: Sequence[NDArray[np.floating]]) -> Pixels:
     """The wide views uint8 (N, 96, 80, 3) of the faces of some pictures.
 
     landmarks5: for each picture MTCNN's points of its faces, (n, 5, 2) in pixels.
     """
-    return _crops(levels, landmarks5, WIDE_TEMPLATE, WIDE_SIZE)
-
-
-def _crops(
-    levels: Sequence[Levels],
-    landmarks5: Sequence[NDArray[np.floating]],
-    template: Array,
-    size: tuple[int, int],
-) -> Pixels:
     points = five_points(landmarks5, len(levels))
-    return crops_of(levels, [similarities(template, some, POINT_WEIGHTS) for some in points], size)
+    return crops_of(levels, [similarities(WIDE_TEMPLATE, some, POINT_WEIGHTS) for some in points], WIDE_SIZE)
 
 
 def described(arrays: AttributeArrays) -> list[FaceAttributes]:

@@ -117,13 +117,16 @@ class FaceEngine:
         self, levels: list[Levels], given: list[list[Box] | None], options: DetectionOptions | None
     ) -> list[Detections]:
         """The faces of every picture: those given, and for the others those detected, largest first."""
-        searched = [one for one, own in zip(levels, given, strict=True) if own is None]
-        parts = self._shared(searched, lambda some: self._detector.detect(some, options))
-        detected = iter(one for part in parts for one in part)
-        return [
-            _largest_first(next(detected)) if own is None else self._detector.look_at(one, own)
-            for one, own in zip(levels, given, strict=True)
-        ]
+
+        def find(some: Sequence[tuple[Levels, list[Box] | None]]) -> list[Detections]:
+            detected = iter(self._detector.detect([one for one, own in some if own is None], options))
+            return [
+                _largest_first(next(detected)) if own is None else self._detector.look_at(one, own)
+                for one, own in some
+            ]
+
+        both = list(zip(levels, given, strict=True))
+        return [one for part in self._shared(both, find) for one in part]
 
     def _describe(
         self, levels: list[Levels], found: list[Detections], parts: frozenset[str]

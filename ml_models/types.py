@@ -78,7 +78,8 @@ class Quality:
     """How good the picture of the face is (`ml_models.quality`); the levels are Face API's words.
 
     blur, exposure, noise: in [0, 1]; the larger the blurrier, brighter, noisier. for_recognition: low, medium
-    or high: how far a comparison of the embedding can be trusted.
+    or high: how far a comparison of the embedding can be trusted; covered eyes or a covered mouth lower it
+    where the attributes, which tell them, were asked for too.
     """
 
     blur: float

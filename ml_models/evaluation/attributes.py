@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from ml_models.attribute_types import LABELS
-from ml_models.attributes import HIGH, LOW, AttributeArrays, AttributeModel, face_crops, quantile
+from ml_models.attributes import HIGH, LOW, AttributeArrays, AttributeModel, quantile
 from ml_models.detection import FaceDetector
 from ml_models.evaluation.measures import bootstrap, grouped, interval, mean_interval
 from ml_models.evaluation.report import Row, Section
-from ml_models.face_trunk import FaceTrunk
+from ml_models.face_trunk import FaceTrunk, face_crops
 from ml_models.levels import Levels
 from ml_models.training.attribute_copies import near_copies
 from ml_models.training.attribute_data import RANGES, Sample, load_samples, read_picture

@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 
 from ml_models import attributes as own
 from ml_models import emotion_graphs, face_trunk, registry
+from ml_models.alignment import crops_of, similarities
 from ml_models.attribute_net import AttributeNet, normalised
 from ml_models.attribute_types import LABELS, OLDEST, FaceAttributes, Hair
 from ml_models.attributes import AttributeArrays, AttributeModel, Calibration, Logits
@@ -52,7 +53,7 @@ def described(pictures: list[Picture], points: list[Floats], exact: bool = True)
     """The attributes of the faces of some pictures."""
     model, lower = models(exact)
     levels = [Levels(one) for one in pictures]
-    (features,) = lower.run(own.face_crops(levels, points))
+    (features,) = lower.run(face_trunk.face_crops(levels, points))
     return model.attributes(levels, points, features)
 
 
@@ -155,7 +156,7 @@ def test_the_graph_answers_like_the_module() -> None:
     net.load_state_dict(tensors)
     picture, points = sample("astronaut.png")
     model, lower = models(True)
-    (features,) = lower.run(own.face_crops([Levels(picture)], [points]))
+    (features,) = lower.run(face_trunk.face_crops([Levels(picture)], [points]))
     wide = own.wide_crops([Levels(picture)], [points])
     found = model.logits(features, wide)
     with torch.inference_mode():
@@ -199,12 +200,16 @@ def test_no_faces_give_no_answers() -> None:
 
 
 def test_the_engine_cuts_the_crop_that_the_network_was_trained_on() -> None:
+    """Whoever moves the crop of the recognition network has to train the attributes anew."""
+    trained = np.array([[48.7, 45.7], [103.2, 45.7], [76.0, 81.2], [51.7, 103.9], [100.3, 103.9]])
+    weights = np.array([1.0, 1.0, 0.3, 1.0, 1.0])
+    np.testing.assert_array_equal(face_trunk.TEMPLATE, trained)
+    np.testing.assert_array_equal(face_trunk.POINT_WEIGHTS, weights)
     for name in POINTS:
         picture, points = sample(name)
         levels = [Levels(picture)]
-        np.testing.assert_array_equal(
-            face_trunk.face_crops(levels, [points]), own.face_crops(levels, [points])
-        )
+        expected = crops_of(levels, [similarities(trained, points, weights)], (150, 150))
+        np.testing.assert_array_equal(face_trunk.face_crops(levels, [points]), expected)
     assert emotion_graphs.TAPS[0] == own.FACE_BLOCK
 
 

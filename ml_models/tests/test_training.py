@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from ml_models.training import augment as changes
 from ml_models.training.averaging import AveragedNet
 from ml_models.training.emotion import Recipe, Trainer, epoch_order, picture_weights, rate_factor
 from ml_models.training.emotion_data import load_emotion_set, targets
+from ml_models.training.running import finish, resume
 
 HEADER = ["index", "sheet", "row", "column", "split", "duplicate_of_training", *EMOTIONS]
 RECIPE = Recipe(epochs=3, small_epochs=1, batch=8, warmup_steps=2)
@@ -177,3 +179,28 @@ def test_a_checkpoint_of_another_recipe_is_refused(folder: Path, tmp_path: Path)
 def test_too_few_pictures_for_a_batch_are_refused(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="fewer than one batch"):
         trainer(folder, tmp_path / "out", dataclasses.replace(RECIPE, batch=64))
+
+
+def test_a_signal_stops_with_a_checkpoint_and_the_same_call_goes_on(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, before = tmp_path / "out", {number: signal.getsignal(number) for number in (2, 15)}
+    first = trainer(folder, out)
+    step = first.step
+
+    def interrupted(chosen: torch.Tensor, size: int) -> float:
+        signal.raise_signal(signal.SIGTERM)
+        return step(chosen, size)
+
+    monkeypatch.setattr(first, "step", interrupted)
+    try:
+        assert finish(first, out, save_every=60, max_minutes=10) == 3
+        assert first.progress.epoch == 0
+        again = trainer(folder, out)
+        resume(again)
+        assert again.progress.step == 1
+        assert finish(again, out, save_every=60, max_minutes=10) == 0
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert (out / "best.safetensors").is_file()

@@ -23,12 +23,11 @@ from ml_models.attribute_types import LABELS
 from ml_models.attributes import (
     FACE_BLOCK,
     FEATURES,
-    POINT_WEIGHTS,
     WIDE_SIZE,
     WIDE_TEMPLATE,
-    face_crops,
 )
 from ml_models.embedding_net import layers
+from ml_models.face_trunk import POINT_WEIGHTS, face_crops
 from ml_models.face_trunk import WEIGHTS as RECOGNITION
 from ml_models.levels import Levels
 from ml_models.registry import weight

@@ -13,7 +13,6 @@ import argparse
 import json
 import math
 import os
-import signal
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -44,6 +43,7 @@ from ml_models.training.attribute_points import find_points
 from ml_models.training.attribute_views import make_views
 from ml_models.training.averaging import AveragedNet
 from ml_models.training.emotion import rate_factor
+from ml_models.training.running import finish, resume
 
 CLIP = 5.0
 
@@ -300,18 +300,10 @@ def main() -> int:
     torch.set_num_threads(options.threads)
     options.out.mkdir(parents=True, exist_ok=True)
     trainer = Trainer(recipe, prepare(options.data, options.out), options.out)
-    if trainer.resume():
-        tqdm.write(f"going on in epoch {trainer.progress.epoch + 1}, step {trainer.progress.step}")
+    resume(trainer)
     if options.compile:
         trainer.forward = torch.compile(trainer.net, dynamic=False)
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, lambda *_: setattr(trainer, "stop", True))
-    if not trainer.run(save_every=options.save_every, max_minutes=options.max_minutes):
-        tqdm.write("stopped with a checkpoint: run the same command again to go on")
-        return 3
-    best = trainer.progress
-    tqdm.write(f"best epoch {best.best_epoch}, {best.best:.4f}: {options.out / 'best.safetensors'}")
-    return 0
+    return finish(trainer, options.out, options.save_every, options.max_minutes)
 
 
 if __name__ == "__main__":

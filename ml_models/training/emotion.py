@@ -12,7 +12,6 @@ import argparse
 import json
 import math
 import os
-import signal
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -30,6 +29,7 @@ from ml_models.names import EMOTIONS
 from ml_models.training.augment import augment, mix, plain
 from ml_models.training.averaging import AveragedNet
 from ml_models.training.emotion_data import EmotionSet, load_emotion_set, targets
+from ml_models.training.running import finish, resume
 
 BALANCE_EXPONENT = 0.35
 CLIP = 5.0
@@ -336,18 +336,10 @@ def main() -> int:
     options.out.mkdir(parents=True, exist_ok=True)
     train, validation = (load_emotion_set(options.data, split) for split in ("train", "validation"))
     trainer = Trainer(recipe, train, validation, options.out)
-    if trainer.resume():
-        tqdm.write(f"going on in epoch {trainer.progress.epoch + 1}, step {trainer.progress.step}")
+    resume(trainer)
     if options.compile:
         trainer.forward = torch.compile(trainer.net, dynamic=False)
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, lambda *_: setattr(trainer, "stop", True))
-    if not trainer.run(save_every=options.save_every, max_minutes=options.max_minutes):
-        tqdm.write("stopped with a checkpoint: run the same command again to go on")
-        return 3
-    best = trainer.progress
-    tqdm.write(f"best epoch {best.best_epoch}, {best.best:.4f}: {options.out / 'best.safetensors'}")
-    return 0
+    return finish(trainer, options.out, options.save_every, options.max_minutes)
 
 
 if __name__ == "__main__":

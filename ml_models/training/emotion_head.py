@@ -11,17 +11,16 @@ from __future__ import annotations
 
 import argparse
 import math
-import signal
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from ml_models.emotion_head_net import EmotionHead
 from ml_models.training.emotion import Recipe, Trainer
 from ml_models.training.emotion_data import EmotionSet, load_emotion_set
+from ml_models.training.running import finish, resume
 from ml_models.training.trunk_features import Features, extract, load_features
 
 
@@ -112,16 +111,8 @@ def main() -> int:
     variants = [load_features(folder, "train", number) for number in range(recipe.variants + 1)]
     features = variants, load_features(folder, "validation", 0)
     trainer = HeadTrainer(recipe, train, validation, features, options.out)
-    if trainer.resume():
-        tqdm.write(f"going on in epoch {trainer.progress.epoch + 1}, step {trainer.progress.step}")
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, lambda *_: setattr(trainer, "stop", True))
-    if not trainer.run(save_every=options.save_every, max_minutes=options.max_minutes):
-        tqdm.write("stopped with a checkpoint: run the same command again to go on")
-        return 3
-    best = trainer.progress
-    tqdm.write(f"best epoch {best.best_epoch}, {best.best:.4f}: {options.out / 'best.safetensors'}")
-    return 0
+    resume(trainer)
+    return finish(trainer, options.out, options.save_every, options.max_minutes)
 
 
 if __name__ == "__main__":
