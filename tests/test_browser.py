@@ -28,8 +28,12 @@ SWITCHES = [
     "--disable-sync",
     "--no-first-run",
 ]
+# Read from a copy made for reading: Chromium warns of a canvas that is read more than once, and `faults` takes warnings.
 IS_DRAWN = """canvas => {
-  const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+  const copy = new OffscreenCanvas(canvas.width, canvas.height);
+  const context = copy.getContext("2d", { willReadFrequently: true });
+  context.drawImage(canvas, 0, 0);
+  const pixels = context.getImageData(0, 0, canvas.width, canvas.height).data;
   return window.Chart?.getChart(canvas) !== undefined && pixels.some((value) => value !== 0);
 }"""
 
