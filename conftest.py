@@ -65,8 +65,9 @@ def make_people(name: str) -> People:
         for role in Role.values
     }
     team = team_create(name=name, owner=users[Role.OWNER])
-    for role in (Role.ADMIN, Role.ANALYST, Role.VIEWER):
-        Membership.objects.create(team=team, user=users[role], role=role)
+    with team_scope(team):
+        for role in (Role.ADMIN, Role.ANALYST, Role.VIEWER):
+            Membership.objects.create(team=team, user=users[role], role=role)
     return People(team=team, **users)
 
 
@@ -116,7 +117,7 @@ def queued() -> Callable[[], int]:
     def count() -> int:
         client = redis.Redis.from_url(f"{settings.REDIS_URL}/0")
         try:
-            return sum(int(client.llen(name)) for name in ("interactive", "batch"))
+            return sum(int(client.llen(name)) for name in ("interactive", "batch", "background"))
         finally:
             client.close()
 

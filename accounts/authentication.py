@@ -1,5 +1,6 @@
 """`Authorization: Bearer es_...` for the API."""
 
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -9,6 +10,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from .access import Access, set_access
+from .audit import current_actor, name_actor
 from .models import ApiKey
 from .services import api_key_authenticate
 
@@ -29,6 +31,7 @@ class ApiKeyAuthentication(BaseAuthentication):
             )
         access = Access(team=key.team, scopes=frozenset(key.scopes), api_key_id=key.pk)
         set_access(request._request, access)  # noqa: SLF001
+        name_actor(replace(current_actor(), user_id=None, name=key.name, api_key=key.identifier))
         structlog.contextvars.bind_contextvars(team_id=str(key.team_id), api_key=key.identifier)
         return AnonymousUser(), key
 

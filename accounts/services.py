@@ -10,8 +10,9 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 from django.utils import timezone
-from django_scopes import scopes_disabled
 
+from .access import across_teams, team_scope
+from .audit import record
 from .models import ApiKey, Membership, Role, Scope, Team, User
 
 KEY_PATTERN = re.compile(r"^es_([a-z2-7]{8})_([A-Za-z0-9_-]{43})$")
@@ -26,7 +27,9 @@ def team_create(*, name: str, owner: User) -> Team:
     team = Team(name=name)
     team.full_clean()
     team.save()
-    Membership.objects.create(team=team, user=owner, role=Role.OWNER)
+    with team_scope(team):
+        Membership.objects.create(team=team, user=owner, role=Role.OWNER)
+        record("team.created", team=team, obj=team)
     return team
 
 
@@ -73,9 +76,10 @@ def api_key_create(
         created_by=created_by,
         expires_at=expires_at,
     )
-    with scopes_disabled():
+    with team_scope(team):
         key.full_clean()
         key.save()
+        record("api_key.created", team=team, obj=key, scopes=key.scopes)
     return key, f"es_{identifier}_{secret}"
 
 
@@ -89,7 +93,9 @@ def api_key_authenticate(*, text: str) -> ApiKey | None:
     if match is None:
         return None
     identifier, secret = match.groups()
-    key = ApiKey.unscoped.select_related("team").filter(identifier=identifier).first()
+    # Across teams: the key is what tells the team.
+    with across_teams():
+        key = ApiKey.unscoped.select_related("team__plan").filter(identifier=identifier).first()
     _, pepper = _current_pepper()
     if key is not None:
         pepper = settings.API_KEY_PEPPERS.get(key.pepper, pepper)
@@ -98,5 +104,6 @@ def api_key_authenticate(*, text: str) -> ApiKey | None:
     if key is None or not matches or key.revoked_at or (key.expires_at and key.expires_at <= now):
         return None
     if key.last_used_at is None or now - key.last_used_at > LAST_USED_STEP:
-        ApiKey.unscoped.filter(pk=key.pk).update(last_used_at=now)
+        with team_scope(key.team):
+            ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)
     return key

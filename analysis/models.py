@@ -6,6 +6,7 @@ from typing import ClassVar
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.db.models.functions import Now
 from django_scopes import ScopedManager
 
 from accounts.models import Team
@@ -33,8 +34,8 @@ class Analysis(models.Model):
         return f"{self.face_count} faces"
 
 
-def _probability() -> models.FloatField:
-    return models.FloatField(validators=[MinValueValidator(0.0), MaxValueValidator(1.0)])
+def _probability(*, null: bool = False) -> models.FloatField:
+    return models.FloatField(validators=[MinValueValidator(0.0), MaxValueValidator(1.0)], null=null)
 
 
 class Face(models.Model):
@@ -56,27 +57,40 @@ class Face(models.Model):
     height = models.FloatField()
     confidence = _probability()
     landmarks = ArrayField(models.FloatField(), size=10)
-    neutral = _probability()
-    happiness = _probability()
-    surprise = _probability()
-    sadness = _probability()
-    anger = _probability()
-    disgust = _probability()
-    fear = _probability()
-    contempt = _probability()
-    strongest = models.CharField(max_length=10, choices=[(name, name) for name in EMOTIONS])
+    neutral = _probability(null=True)
+    happiness = _probability(null=True)
+    surprise = _probability(null=True)
+    sadness = _probability(null=True)
+    anger = _probability(null=True)
+    disgust = _probability(null=True)
+    fear = _probability(null=True)
+    contempt = _probability(null=True)
+    strongest = models.CharField(max_length=10, choices=[(name, name) for name in EMOTIONS], blank=True)
+    age = models.FloatField(null=True, validators=[MinValueValidator(0.0), MaxValueValidator(100.0)])
+    gender = models.CharField(
+        max_length=6, choices=[("female", "female"), ("male", "male")], blank=True, default="", db_default=""
+    )
+    gender_confidence = _probability(null=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    attributes = models.JSONField(
+        null=True, help_text="smile, glasses, hair and so on; `analysis.attributes`"
+    )
 
     objects: ClassVar[models.Manager["Face"]] = ScopedManager(team="team")
 
     class Meta:
         ordering = ["number"]
         constraints = [models.UniqueConstraint(fields=["media", "number"], name="face_number_once_per_media")]
-        indexes = [models.Index(fields=["team", "strongest"], name="face_by_strongest_emotion")]
+        indexes = [
+            models.Index(fields=["team", "strongest"], name="face_by_strongest_emotion"),
+            models.Index(fields=["team", "age"], name="face_by_age"),
+            models.Index(fields=["team", "-created_at", "-id"], name="face_newest_first"),
+        ]
 
     def __str__(self) -> str:
         return f"Person {self.number}"
 
     @property
-    def emotions(self) -> dict[str, float]:
-        """Probability of each emotion, in the order of `ml_models.EMOTIONS`."""
-        return {name: getattr(self, name) for name in EMOTIONS}
+    def emotions(self) -> dict[str, float] | None:
+        """Probability of each emotion, in the order of `ml_models.EMOTIONS`; None where it was switched off."""
+        return {name: getattr(self, name) for name in EMOTIONS} if self.strongest else None

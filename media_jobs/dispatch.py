@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from accounts.access import team_scope
+from accounts.access import across_teams, team_scope
 
 from .models import Job, JobItem
 
@@ -49,9 +49,10 @@ def send_chunk(*, team_id: UUID, job_id: UUID, chunk: int, queue: str) -> bool:
     except (OperationalError, OSError) as error:
         logger.warning("chunk_not_sent", job_id=str(job_id), chunk=chunk, reason=type(error).__name__)
         return False
-    JobItem.unscoped.filter(job_id=job_id, chunk=chunk, status=JobItem.Status.PENDING).update(
-        sent_at=timezone.now()
-    )
+    with across_teams():
+        JobItem.unscoped.filter(job_id=job_id, chunk=chunk, status=JobItem.Status.PENDING).update(
+            sent_at=timezone.now()
+        )
     return True
 
 
@@ -64,7 +65,9 @@ def forgotten_chunks_send(*, limit: int = 500) -> int:
     sent = 0
     for rows in (never_sent, long_ago):
         columns = rows.values_list("team_id", "job_id", "chunk", "job__queue").distinct()
-        for team_id, job_id, chunk, queue in columns[:limit]:
+        with across_teams():
+            forgotten = list(columns[:limit])
+        for team_id, job_id, chunk, queue in forgotten:
             if not send_chunk(team_id=team_id, job_id=job_id, chunk=chunk, queue=queue):
                 return sent
             sent += 1

@@ -12,6 +12,7 @@ import psycopg
 import structlog
 from django.db import IntegrityError, transaction
 
+from accounts.access import across_teams
 from accounts.models import Team, User
 
 from . import files
@@ -134,6 +135,7 @@ def _write_files(team: Team, picture: Picture, file: IO[bytes], filename: str, u
         raise
     return Media(
         id=media_id,
+        stored_bytes=picture.size + len(picture.preview or b"") + len(picture.thumbnail),
         team=team,
         sha256=picture.sha256,
         filename=_display_name(filename),
@@ -222,11 +224,15 @@ def released_files_erase(*, ids: Sequence[int] | None = None, limit: int = 1000)
     rows = ReleasedFile.unscoped.order_by("id")
     rows = rows.filter(pk__in=ids) if ids is not None else rows[:limit]
     erased = 0
-    for row in rows:
+    # Across teams, because a file may outlive its team.
+    with across_teams():
+        waiting = list(rows)
+    for row in waiting:
         try:
             files.erase([row.name])
         except files.STORAGE_FAULTS as fault:
             logger.warning("file_not_erased", released_file=row.pk, reason=type(fault).__name__)
             continue
-        erased += ReleasedFile.unscoped.filter(pk=row.pk).delete()[0]
+        with across_teams():
+            erased += ReleasedFile.unscoped.filter(pk=row.pk).delete()[0]
     return erased

@@ -262,7 +262,8 @@ def test_a_member_removed_from_the_team_loses_it_at_once(world: World) -> None:
     client = world.people.client("analyst")
     page = reverse("photo_detail", args=[world.photo.pk])
     assert client.get(page).status_code == 200
-    Membership.objects.filter(user=world.people.analyst).delete()
+    with team_scope(world.people.team):
+        Membership.objects.filter(user=world.people.analyst).delete()
     assert client.get(page).status_code == 403
 
 

@@ -7,6 +7,7 @@ from django.core import mail
 from django.test import Client
 from django.utils.html import escape
 
+from accounts.access import across_teams
 from accounts.models import Membership, Role, Team, User
 
 PASSWORD = "a long and good one 1"
@@ -19,7 +20,8 @@ def test_a_new_user_lands_in_a_team_of_their_own() -> None:
     answer = client.post("/accounts/signup/", FORM, follow=True)
     assert answer.redirect_chain[-1][0] == "/photos/"
     assert answer.status_code == 200
-    membership = Membership.objects.get()
+    with across_teams():
+        membership = Membership.objects.select_related("user", "team").get()
     assert (membership.user.username, membership.role) == ("Ada", Role.OWNER)
     assert membership.team.name == "Ada's team"
 

@@ -9,6 +9,9 @@ from .security import *  # noqa: F403
 from .services import *  # noqa: F403
 
 SECRET_KEY = env.str("SECRET_KEY", default="")
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
+# How many proxies of our own write X-Forwarded-For; 0 believes nobody's.
+TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
 DEBUG = False
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
@@ -24,8 +27,12 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "csp",
     "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
     "django_structlog",
     "emotionsite",
     "accounts",

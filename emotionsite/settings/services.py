@@ -17,7 +17,7 @@ REDIS_URL = env.str("REDIS_URL", default=UNSET_REDIS_URL).rstrip("/")
 DATABASES = {
     "default": {
         **env.db_url_config(DATABASE_URL),
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "emotionsite.database",
         "CONN_HEALTH_CHECKS": True,
         # psycopg's pool bounds the connections of a process however many threads it runs.
         "OPTIONS": {
