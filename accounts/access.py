@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django_scopes import get_scope, scope, scopes_disabled
 
 from .models import Membership, Role, Scope, Team, User
+from .refusals import refuse
 
 SCOPES_OF_ROLE: dict[str, frozenset[str]] = {
     Role.OWNER: frozenset(Scope.values),
@@ -78,6 +79,12 @@ def require_access(request: HttpRequest) -> Access:
     if access is None:
         raise LookupError("This view was reached without a team; put accounts.pages.team_page on it.")
     return access
+
+
+def require_owner(access: Access) -> None:
+    """Raises Refusal `owner_only` for everybody but an owner of the team; a key is no owner."""
+    if access.role != Role.OWNER:
+        raise refuse("owner_only")
 
 
 def access_of_member(request: HttpRequest) -> Access | None:

@@ -8,6 +8,7 @@ from rest_framework.request import Request
 
 from .access import get_access
 from .models import Scope
+from .refusals import refuse
 
 if TYPE_CHECKING:
     # DRF loads this module while it is still loading its own views.
@@ -15,13 +16,18 @@ if TYPE_CHECKING:
 
 
 class TeamScope(BasePermission):
-    """`read` for safe methods, `analyze` for the others, unless the view names `required_scope`."""
+    """`read` for safe methods, `analyze` for the others, unless the view's `required_scopes` names another.
+
+    A member who lacks the second factor that the team asks for may do nothing yet.
+    """
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
         access = get_access(request._request)  # noqa: SLF001
         if access is None:
             raise NotAuthenticated("Sign in, or send 'Authorization: Bearer es_...' with a key of your team.")
-        wanted = getattr(view, "required_scope", None) or (
+        if access.mfa_missing:
+            raise refuse("mfa_required", team=access.team)
+        wanted = getattr(view, "required_scopes", {}).get(request.method) or (
             Scope.READ if request.method in SAFE_METHODS else Scope.ANALYZE
         )
         if not access.allows(wanted):

@@ -1,18 +1,24 @@
 """The base of every API view that belongs to a team."""
 
+from collections.abc import Mapping
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, ClassVar
 
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from .access import Access, require_access, team_scope
+from accounts.access import Access, require_access, team_scope
 
 
 class TeamAPIView(APIView):
-    """An API view that runs inside the scope of the team its caller was let into."""
+    """An API view that runs inside the scope of the team its caller was let into.
+
+    `required_scopes` names the right that a method needs where it is not the usual one
+    (`accounts.permissions.TeamScope`).
+    """
 
     access: Access
+    required_scopes: ClassVar[Mapping[str, str]] = {}
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         with ExitStack() as self._entered:
