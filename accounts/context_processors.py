@@ -5,7 +5,8 @@ from typing import Any
 from django.http import HttpRequest
 
 from .access import get_access
-from .models import Scope
+from .models import Role, Scope
+from .team_area import team_places
 
 
 def team(request: HttpRequest) -> dict[str, Any]:
@@ -13,4 +14,8 @@ def team(request: HttpRequest) -> dict[str, Any]:
     return {
         "team": access.team if access else None,
         "may_analyze": bool(access and access.allows(Scope.ANALYZE)),
+        "may_manage": bool(access and access.allows(Scope.MANAGE)),
+        "is_owner": bool(access and access.role == Role.OWNER),
+        # Computed where a template asks for them only.
+        "team_places": lambda: team_places(request),
     }

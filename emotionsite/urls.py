@@ -1,4 +1,4 @@
-"""All routes. Every one of them stands in the tenant table of tests/test_tenants.py."""
+"""All routes. Every one of them stands in the tenant table of tests/tenants/table.py."""
 
 from django.contrib import admin
 from django.urls import include, path, register_converter

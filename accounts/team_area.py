@@ -1,0 +1,50 @@
+"""The side navigation of the team area: which page each right leads to."""
+
+from dataclasses import dataclass
+
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+
+from .access import get_access
+from .models import Scope
+
+
+@dataclass(frozen=True)
+class Place:
+    """One page of the team area. `names` are the routes that count as being there."""
+
+    title: str
+    names: tuple[str, ...]
+    scope: str
+    url: str = ""
+    current: bool = False
+
+
+PLACES = (
+    Place("Batches", ("team_batches", "team_batch"), Scope.READ),
+    Place("Usage", ("team_usage",), Scope.READ),
+    Place("Members", ("team_members",), Scope.READ),
+    Place("API keys", ("team_keys", "team_key_created"), Scope.MANAGE),
+    Place("Webhooks", ("team_webhooks", "team_webhook", "team_webhook_new", "team_webhook_delivery"), Scope.MANAGE),
+    Place("Privacy and retention", ("team_privacy",), Scope.MANAGE),
+    Place("Exports", ("team_exports",), Scope.MANAGE),
+    Place("Record", ("team_audit",), Scope.MANAGE),
+    Place("Settings", ("team_settings",), Scope.MANAGE),
+)
+
+
+def team_places(request: HttpRequest) -> list[Place]:
+    """The places that the caller may enter, with addresses; empty for a visitor."""
+    access = get_access(request)
+    if access is None:
+        return []
+    here = request.resolver_match.view_name if request.resolver_match else ""
+    found = []
+    for place in PLACES:
+        if access.allows(place.scope):
+            try:
+                url = reverse(place.names[0])
+            except NoReverseMatch:
+                continue
+            found.append(Place(place.title, place.names, place.scope, url, here in place.names))
+    return found

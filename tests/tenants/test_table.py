@@ -1,0 +1,173 @@
+"""Asks every row of the table as every caller. A refusal also proves that nothing changed."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from accounts.access import team_scope
+from accounts.models import Membership, User
+from analysis.models import Face
+from emotionsite.celery import app
+from media_jobs.models import Media
+
+from .table import CALLERS, KEYS, NO_TEAM, TABLE, TASKS_ACROSS_TEAMS, TEAM_TASKS, Row
+from .world import SECRET, World, caller_named, snapshot
+
+
+def all_routes(patterns: list[Any], namespace: str = "") -> Iterator[tuple[str, Any]]:
+    """(name, view) of every route."""
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            yield from all_routes(pattern.url_patterns, pattern.namespace or namespace)
+        elif isinstance(pattern, URLPattern):
+            yield f"{namespace}:{pattern.name}" if namespace else str(pattern.name), pattern.callback
+
+
+def routes_of_ours() -> dict[str, Any]:
+    found = dict(all_routes(get_resolver().url_patterns))
+    return {name: view for name, view in found.items() if not name.startswith("admin:")}
+
+
+def test_every_route_stands_in_the_table() -> None:
+    routes = set(routes_of_ours())
+    known = {row.route for row in TABLE} | set(NO_TEAM)
+    assert routes - known == set(), "these routes are not in the tenant table"
+    assert known - routes == set(), "these rows of the tenant table have no route"
+    assert {row.route for row in TABLE} & set(NO_TEAM) == set()
+
+
+def test_every_method_of_a_view_stands_in_the_table() -> None:
+    """A view that learns a new method without a row would go untested."""
+    for name, view in routes_of_ours().items():
+        actions = getattr(view, "cls", None)
+        if actions is None or name in NO_TEAM:
+            continue
+        methods = {
+            method.upper()
+            for method in ("get", "post", "put", "patch", "delete")
+            if getattr(actions, method, None) is not None
+        }
+        assert methods == {row.method for row in TABLE if row.route == name}, name
+
+
+def read_all(answer: HttpResponse) -> bytes:
+    """The whole body, of a streamed answer too."""
+    if not answer.streaming:
+        return answer.content
+    content: Any = answer.streaming_content  # type: ignore[attr-defined]
+    if hasattr(content, "__aiter__"):
+        from asgiref.sync import async_to_sync
+
+        async def collect() -> bytes:
+            return b"".join([piece async for piece in content])
+
+        return async_to_sync(collect)()
+    return b"".join(content)
+
+
+@pytest.mark.parametrize("name", CALLERS)
+@pytest.mark.parametrize("row", TABLE, ids=str)
+def test_each_caller_gets_what_the_table_says(
+    row: Row, name: str, world: World, stored_files: Callable[[], list[str]], queued: Callable[[], int]
+) -> None:
+    expected = row.expected(name)
+    caller = caller_named(name, world)
+    before = snapshot(), stored_files(), queued()
+    answer = caller.send(row, world)
+    body = read_all(answer)
+    assert answer.status_code == expected, body[:300]
+    if name in {"visitor", "other", "other_key"}:
+        assert SECRET.encode() not in body
+    sent_to_sign_in = not row.api and name in {"visitor", *KEYS, "other_key"}
+    if expected in {401, 403, 404} or sent_to_sign_in:
+        assert (snapshot(), stored_files(), queued()) == before
+    if sent_to_sign_in and expected == 302:
+        assert answer["Location"].startswith(reverse("account_login"))
+    if row.api and expected in {401, 403, 404}:
+        problem = json.loads(body)
+        assert problem["status"] == expected
+        assert problem["code"]
+        assert problem["detail"].endswith(".")
+
+
+@pytest.mark.parametrize("caller", ["visitor", "other", "other_key", "read"])
+def test_nobody_without_the_right_deletes_a_photo(
+    caller: str, world: World, stored_files: Callable[[], list[str]]
+) -> None:
+    files = stored_files()
+    for row in TABLE:
+        if row.route in {"photo_delete", "api_media"}:
+            caller_named(caller, world).send(row, world)
+    with team_scope(world.people.team):
+        assert Media.objects.filter(pk=world.photo.pk).exists()
+        assert Face.objects.filter(media=world.photo).count() == 1
+    assert stored_files() == files
+
+
+def test_lists_of_another_team_hold_only_its_own(world: World) -> None:
+    key = {"Authorization": f"Bearer {world.others.key()}"}
+    names = [item["filename"] for item in Client().get("/api/v1/media", headers=key).json()["results"]]
+    assert names == ["theirs.png"]
+    jobs = [item["id"] for item in Client().get("/api/v1/jobs", headers=key).json()["results"]]
+    assert len(jobs) == 1
+    assert str(world.job.pk) not in jobs
+    states = world.others.client("owner").get(f"/photos/states?job={world.job.pk}").json()["states"]
+    assert states == []
+
+
+def test_every_task_stands_in_the_table() -> None:
+    app.loader.import_default_modules()
+    ours = {
+        name
+        for name in app.tasks
+        if name.split(".")[0] in {"accounts", "analysis", "media_jobs", "emotionsite"}
+    }
+    known = TEAM_TASKS | set(TASKS_ACROSS_TEAMS)
+    assert ours - known == set(), "these tasks are not in the tenant table"
+    assert known - ours == set(), "these rows of the tenant table have no task"
+
+
+def test_a_task_of_one_team_does_not_touch_the_rows_of_another(
+    world: World, monkeypatch: pytest.MonkeyPatch, fake_engine: Any
+) -> None:
+    from media_jobs.tasks import analyze_chunk
+
+    monkeypatch.setattr("media_jobs.tasks.worker_engine", lambda: fake_engine)
+    before = snapshot()
+    analyze_chunk(team_id=str(world.others.team.pk), job_id=str(world.waiting.pk), chunk=0)
+    assert snapshot() == before
+    analyze_chunk(team_id=str(world.people.team.pk), job_id=str(world.waiting.pk), chunk=0)
+    assert snapshot() != before, "for its own team the same task does the work"
+
+
+def test_a_member_removed_from_the_team_loses_it_at_once(world: World) -> None:
+    client = world.people.client("analyst")
+    page = reverse("photo_detail", args=[world.photo.pk])
+    assert client.get(page).status_code == 200
+    with team_scope(world.people.team):
+        Membership.objects.filter(user=world.people.analyst).delete()
+    assert client.get(page).status_code == 403
+
+
+def admin_pages() -> list[str]:
+    lists = [
+        f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist" for model in admin.site._registry
+    ]
+    return ["admin:index", *sorted(lists)]
+
+
+@pytest.mark.parametrize("name", admin_pages())
+def test_the_admin_is_for_staff_only(name: str, world: World) -> None:
+    path = reverse(name)
+    assert world.people.client("owner").get(path).status_code == 302
+    assert Client().get(path).status_code == 302
+    User.objects.create_superuser("root", "root@example.org", "correct horse battery")
+    client = Client()
+    assert client.login(username="root", password="correct horse battery")
+    assert client.get(path).status_code == 200
