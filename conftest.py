@@ -13,8 +13,9 @@ from django.test import Client
 from pytest_django import Settings
 
 from accounts.access import team_scope
+from accounts.keys import api_key_create
 from accounts.models import Membership, Role, Scope, Team, User
-from accounts.services import api_key_create, team_create
+from accounts.services import team_create
 
 SAMPLES = Path(__file__).resolve().parent / "samples"
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from allauth.mfa.models import Authenticator
+from django.db.models import Exists, OuterRef
 from django.http import HttpRequest
 from django_scopes import get_scope, scope, scopes_disabled
 
@@ -31,11 +33,20 @@ class Access:
     user: User | None = None
     role: str | None = None
     api_key_id: int | None = field(default=None)
-    #: True when the team asks for a second factor and this member has not set one up: nothing is allowed then.
+    #: True when the team asks for a second factor and this member has none: nothing is allowed then.
     mfa_missing: bool = False
+    #: Every membership of the user, oldest first, with its team: this one and those to switch to.
+    memberships: tuple[Membership, ...] = ()
+    #: True in the request that finds the session's team gone and falls back on this one.
+    moved: bool = False
 
     def allows(self, wanted: str) -> bool:
         return wanted in self.scopes
+
+    @property
+    def teams(self) -> list[Team]:
+        """The teams the caller can be in; a key has one."""
+        return [one.team for one in self.memberships] or [self.team]
 
 
 @contextmanager
@@ -87,6 +98,16 @@ def require_owner(access: Access) -> None:
         raise refuse("owner_only")
 
 
+def has_second_factor(user: OuterRef | User) -> Exists:
+    """Condition on a query: the user has an authenticator app. Recovery codes alone are no second factor."""
+    return Exists(Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP))
+
+
+def team_choose(request: HttpRequest, team: Team) -> None:
+    """From the next request on, the session is in `team`."""
+    request.session[SESSION_TEAM] = str(team.pk)
+
+
 def access_of_member(request: HttpRequest) -> Access | None:
     """The signed-in user's access to the team chosen in the session, else to their first team.
 
@@ -96,15 +117,28 @@ def access_of_member(request: HttpRequest) -> Access | None:
         return None
     # Across teams: the membership is what tells the team.
     with across_teams():
-        memberships = list(Membership.objects.filter(user=request.user).select_related("team__plan"))
-    chosen = request.session.get(SESSION_TEAM)
-    membership = next((one for one in memberships if str(one.team_id) == chosen), None)
-    membership = membership or next(iter(memberships), None)
-    if membership is None:
+        memberships = list(
+            Membership.objects.filter(user=request.user)
+            .annotate(second_factor=has_second_factor(OuterRef("user")))
+            .select_related("team__plan")
+        )
+    if not memberships:
         return None
+    # Teams that are being deleted come last: nothing can be done there.
+    memberships.sort(key=lambda one: one.team.deleting_at is not None)
+    chosen = request.session.get(SESSION_TEAM)
+    membership = next((one for one in memberships if str(one.team_id) == chosen), memberships[0])
+    moved = chosen is not None and chosen != str(membership.team_id)
+    # Of several teams, the first shown is noted: who is removed from it must not go on in another unawares.
+    if moved or (chosen is None and len(memberships) > 1):
+        team_choose(request, membership.team)
+    mfa_missing = membership.team.require_mfa and not membership.second_factor
     return Access(
         team=membership.team,
-        scopes=SCOPES_OF_ROLE[membership.role],
+        scopes=frozenset() if mfa_missing else SCOPES_OF_ROLE[membership.role],
         user=request.user,
         role=membership.role,
+        mfa_missing=mfa_missing,
+        memberships=tuple(memberships),
+        moved=moved,
     )

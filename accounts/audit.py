@@ -1,6 +1,6 @@
 """Writing the record of who did what, in the transaction that does it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ ACTIONS: dict[str, str] = {
     "team.created": "Team created",
     "team.renamed": "Team renamed",
     "team.settings_changed": "Settings of the team changed",
+    "team.plan_changed": "Plan of the team changed",
     "team.deletion_started": "Deletion of the team started",
     "team.deleted": "Team deleted",
     "member.joined": "Member joined",
@@ -33,8 +34,10 @@ ACTIONS: dict[str, str] = {
     "webhook.secret_renewed": "Secret of a webhook renewed",
     "webhook.disabled": "Webhook turned off",
     "webhook.deleted": "Webhook deleted",
+    "audit.exported": "Record exported",
     "media.uploaded": "Photo uploaded",
     "media.deleted": "Photo erased",
+    "face.deleted": "Face erased",
     "media.pictures_expired": "Pictures erased by retention",
     "media.faces_expired": "Faces erased by retention",
     "media.results_expired": "Results erased by retention",
@@ -43,8 +46,13 @@ ACTIONS: dict[str, str] = {
     "batch.retried": "Failed items of a batch tried again",
     "export.created": "Export asked for",
     "export.downloaded": "Export fetched",
+    "export.deleted": "Export erased",
     "removal.started": "Erasure started",
     "removal.finished": "Erasure finished",
+    "user.deletion_started": "Deletion of a user started",
+    "user.second_factor_on": "Two-factor sign-in switched on",
+    "user.second_factor_off": "Two-factor sign-in switched off",
+    "user.second_factor_reset": "New recovery codes made",
     "user.deleted": "User deleted",
     "support.signed_in": "Staff signed in as a member",
 }
@@ -119,6 +127,14 @@ def redact_actor(user_id: int) -> None:
 def redact_object(object_type: str, object_id: str) -> None:
     """Take an object's name and the details out of all events about it; the events themselves stay."""
     _call("SELECT accounts_audit_redact_object(%s, %s)", [object_type, object_id])
+
+
+def redact_objects(object_type: str, object_ids: Sequence[str]) -> None:
+    """`redact_object` for many objects of one kind, in one statement."""
+    _call(
+        "SELECT accounts_audit_redact_object(%s, id) FROM unnest(%s::text[]) AS id",
+        [object_type, list(object_ids)],
+    )
 
 
 def redact_team(team_id: str) -> None:

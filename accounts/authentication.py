@@ -9,10 +9,12 @@ from rest_framework.authentication import BaseAuthentication, get_authorization_
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+from emotionsite.client_address import client_address
+
 from .access import Access, set_access
 from .audit import current_actor, name_actor
+from .keys import api_key_authenticate
 from .models import ApiKey
-from .services import api_key_authenticate
 
 
 class ApiKeyAuthentication(BaseAuthentication):
@@ -22,7 +24,8 @@ class ApiKeyAuthentication(BaseAuthentication):
         words = get_authorization_header(request).decode("latin-1").split()
         if not words or words[0].lower() != "bearer":
             return None
-        key = api_key_authenticate(text=words[1]) if len(words) == 2 else None
+        address = client_address(request._request)  # noqa: SLF001
+        key = api_key_authenticate(text=words[1], address=address) if len(words) == 2 else None
         if key is None:
             raise AuthenticationFailed(
                 "This API key is unknown, revoked or expired. Send 'Authorization: Bearer es_...' "

@@ -13,6 +13,7 @@ def team(request: HttpRequest) -> dict[str, Any]:
     access = get_access(request)
     return {
         "team": access.team if access else None,
+        "teams": access.teams if access else (),
         "may_analyze": bool(access and access.allows(Scope.ANALYZE)),
         "may_manage": bool(access and access.allows(Scope.MANAGE)),
         "is_owner": bool(access and access.role == Role.OWNER),

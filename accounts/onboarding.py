@@ -6,8 +6,9 @@ from dataclasses import asdict, dataclass
 from django.conf import settings
 from django.db import transaction
 
+from .keys import api_key_create
 from .models import Scope, Team, User
-from .services import api_key_create, team_create, user_create
+from .services import team_create, user_create
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ PLACES = (
     Place("Batches", ("team_batches", "team_batch"), Scope.READ),
     Place("Usage", ("team_usage",), Scope.READ),
     Place("Members", ("team_members",), Scope.READ),
-    Place("API keys", ("team_keys", "team_key_created"), Scope.MANAGE),
+    Place("API keys", ("team_keys", "team_key_create"), Scope.MANAGE),
     Place("Webhooks", ("team_webhooks", "team_webhook", "team_webhook_new", "team_webhook_delivery"), Scope.MANAGE),
     Place("Privacy and retention", ("team_privacy",), Scope.MANAGE),
     Place("Exports", ("team_exports",), Scope.MANAGE),

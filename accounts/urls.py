@@ -1,7 +1,9 @@
-"""Only the pages of django-allauth that this product shows."""
+"""Pages of a person's account: those of django-allauth that this product shows, and invitations."""
 
 from allauth.account import views
-from django.urls import path, re_path
+from django.urls import include, path, re_path
+
+from .views import invitation, second_factor
 
 urlpatterns = [
     path("signup/", views.signup, name="account_signup"),
@@ -24,4 +26,11 @@ urlpatterns = [
         views.password_reset_from_key_done,
         name="account_reset_password_from_key_done",
     ),
+    # Second factors; which kinds, say the settings. Our page stands before the one of the same name.
+    path("2fa/", second_factor.SecondFactorView.as_view(), name="mfa_index"),
+    path("2fa/", include("allauth.mfa.urls")),
+    path("2fa/confirm-again", invitation.account_confirm_again, name="account_confirm_again"),
+    path("invitations/<str:token>/", invitation.invitation_open, name="invitation_open"),
+    path("invitation/", invitation.invitation, name="invitation"),
+    path("invitation/later", invitation.invitation_decline, name="invitation_decline"),
 ]

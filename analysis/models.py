@@ -1,16 +1,19 @@
 """What the engine found in a picture, stored."""
 
 import uuid
-from typing import ClassVar
+from collections.abc import Collection, Sequence
+from typing import Any, ClassVar, Self
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Now
-from django_scopes import ScopedManager
+from django_scopes import ScopedManager, get_scope
 
 from accounts.models import Team
 from ml_models import EMOTIONS
+
+from .switches import blank_of, hidden_columns
 
 
 class Analysis(models.Model):
@@ -44,7 +47,7 @@ class Face(models.Model):
     The box is in pixels of the upright picture (after its EXIF turn) and may reach over the edge.
     `landmarks` holds five points x0, y0 ... x4, y4 in the same pixels: left eye, right eye, nose, left and
     right corner of the mouth, left and right as seen in the picture. The eight emotion columns are
-    calibrated probabilities that sum to 1.
+    calibrated probabilities that sum to 1. What the team has switched off (`analysis.switches`) is blank.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -84,13 +87,28 @@ class Face(models.Model):
         indexes = [
             models.Index(fields=["team", "strongest"], name="face_by_strongest_emotion"),
             models.Index(fields=["team", "age"], name="face_by_age"),
+            models.Index(fields=["team", "gender"], name="face_by_gender"),
             models.Index(fields=["team", "-created_at", "-id"], name="face_newest_first"),
         ]
 
     def __str__(self) -> str:
         return f"Person {self.number}"
 
+    @classmethod
+    def from_db(cls, db: str | None, field_names: Collection[str], values: Sequence[Any]) -> Self:
+        """Read a row without what its team has switched off.
+
+        Here and not in selectors, so that no page, answer or export can forget it; what was stored before
+        the switch is still there until a task has erased it.
+        """
+        face = super().from_db(db, field_names, values)
+        team = get_scope().get("team")
+        if isinstance(team, Team):
+            for column in hidden_columns(team) & face.__dict__.keys():
+                face.__dict__[column] = blank_of(column)
+        return face
+
     @property
     def emotions(self) -> dict[str, float] | None:
-        """Probability of each emotion, in the order of `ml_models.EMOTIONS`; None where it was switched off."""
+        """Probability of each emotion, in the order of `ml_models.EMOTIONS`; None where switched off."""
         return {name: getattr(self, name) for name in EMOTIONS} if self.strongest else None

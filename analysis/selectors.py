@@ -3,7 +3,14 @@
 from collections import Counter
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from .models import Face
+
+
+def faces() -> QuerySet[Face]:
+    """The team's faces, newest first."""
+    return Face.objects.order_by("-created_at", "-id")
 
 
 def faces_of(*, media_id: UUID) -> list[Face]:
@@ -12,5 +19,8 @@ def faces_of(*, media_id: UUID) -> list[Face]:
 
 
 def emotion_mix(*, faces: list[Face]) -> list[tuple[str, int]]:
-    """How many faces show each emotion most strongly, the commonest first; absent ones are left out."""
-    return Counter(face.strongest for face in faces).most_common()
+    """How many faces show each emotion most strongly, the commonest first; absent ones are left out.
+
+    Empty where the team has switched emotion off.
+    """
+    return Counter(face.strongest for face in faces if face.strongest).most_common()

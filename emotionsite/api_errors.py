@@ -26,7 +26,8 @@ CODES: dict[type[Exception], str] = {
 def problem_exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception handler; None for a fault of ours, which then becomes a 500 and is logged."""
     if isinstance(error, Refusal):
-        return _response(error.status, error.code, error.message)
+        set_rollback()
+        return _response(error.status, error.code, error.message, dict(error.headers), **error.extra)
     if isinstance(error, Http404):
         error = exceptions.NotFound("There is no such object in your team.")
     elif isinstance(error, DjangoPermissionDenied):

@@ -18,4 +18,8 @@ from .asgi_handler import StreamedBodyHandler  # noqa: E402
 from .body_guard import App, BodyGuard  # noqa: E402
 
 # Django's annotation names narrower mappings than the ASGI specification does.
-application = BodyGuard(cast(App, StreamedBodyHandler()), limit=settings.MAX_REQUEST_BYTES)
+application = BodyGuard(
+    cast(App, StreamedBodyHandler()),
+    limit=settings.MAX_REQUEST_BYTES,
+    larger=dict.fromkeys(settings.ARCHIVE_PATHS, settings.MAX_ARCHIVE_REQUEST_BYTES),
+)

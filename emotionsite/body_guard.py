@@ -6,7 +6,7 @@ one endless request could fill the disk.
 
 import errno
 import json
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
 Scope = MutableMapping[str, Any]
@@ -21,19 +21,24 @@ class _TooLarge(Exception):
 
 
 class BodyGuard:
-    """ASGI middleware: 413 for a body over `limit` bytes, announced or counted, and 507 for a full disk."""
+    """ASGI middleware: 413 for a body over `limit` bytes, announced or counted, and 507 for a full disk.
 
-    def __init__(self, app: App, *, limit: int) -> None:
+    `larger` gives single paths a limit of their own.
+    """
+
+    def __init__(self, app: App, *, limit: int, larger: Mapping[str, int] | None = None) -> None:
         self.app = app
         self.limit = limit
+        self.larger = larger or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        limit = self.larger.get(scope["path"], self.limit)
         announced = _content_length(scope)
-        if announced is not None and announced > self.limit:
-            await self._refuse_too_large(send)
+        if announced is not None and announced > limit:
+            await _refuse_too_large(send, limit)
             return
         received = 0
         started = False
@@ -42,7 +47,7 @@ class BodyGuard:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
-            if received > self.limit:
+            if received > limit:
                 raise _TooLarge
             return message
 
@@ -56,7 +61,7 @@ class BodyGuard:
         except _TooLarge:
             if started:
                 raise
-            await self._refuse_too_large(send)
+            await _refuse_too_large(send, limit)
         except OSError as error:
             if started or error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
@@ -64,10 +69,10 @@ class BodyGuard:
                 send, 507, "storage_full", "The server has no room left for this request. Nothing was stored."
             )
 
-    async def _refuse_too_large(self, send: Send) -> None:
-        megabytes = self.limit / 1024**2
-        sentence = f"The request is larger than the {megabytes:.1f} MB this server takes at once."
-        await _problem(send, 413, "file_too_large", sentence)
+
+async def _refuse_too_large(send: Send, limit: int) -> None:
+    sentence = f"The request is larger than the {limit / 1024**2:.1f} MB this server takes at once."
+    await _problem(send, 413, "file_too_large", sentence)
 
 
 def _content_length(scope: Scope) -> int | None:

@@ -8,8 +8,8 @@ from django.http import HttpRequest, HttpResponse
 from django_structlog.middlewares import RequestMiddleware
 
 HEADER = "X-Request-ID"
-# Who has the key of such a link can set a password or confirm an address.
-_LINK_KEY = re.compile(r"^(/accounts/(?:password/reset/key|confirm-email)/)[^/]+")
+# Who has the key of such a link can set a password, confirm an address or join a team.
+_LINK_KEY = re.compile(r"^(/accounts/(?:password/reset/key|confirm-email|invitations)/)[^/]+")
 _ACCEPTED = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
 
 

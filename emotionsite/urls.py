@@ -4,17 +4,23 @@ from django.contrib import admin
 from django.urls import include, path, register_converter
 
 from media_jobs.responses import PartConverter
+from media_jobs.team_views.removals import account_delete
 
 from . import health, views
+from .api.views import api_docs, openapi_document
 
 register_converter(PartConverter, "part")
 
 urlpatterns = [
     path("", views.home, name="home"),
     path("accounts/", include("accounts.urls")),
+    path("accounts/delete/", account_delete, name="account_delete"),
+    path("signed/", include("media_jobs.signed_urls")),
     path("photos/", include("media_jobs.urls")),
     path("team/", include("accounts.team_urls")),
     path("team/", include("media_jobs.team_urls")),
+    path("api/v1/openapi.json", openapi_document, name="api_openapi"),
+    path("api/v1/docs", api_docs, name="api_docs"),
     path("api/v1/", include("accounts.api.urls")),
     path("api/v1/", include("media_jobs.api.urls")),
     path("admin/", admin.site.urls),

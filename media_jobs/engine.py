@@ -4,7 +4,7 @@ Nothing here imports the networks until a worker asks for the engine: the web pr
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -15,9 +15,16 @@ from PIL import Image
 
 logger = structlog.get_logger(__name__)
 
-# What is stored of a face beside its box and points; networks for anything else are not run.
-STORED_PARTS = frozenset({"emotions"})
-MODELS_BEHIND_IT = ("detection", "emotion")
+# The model behind each part that can be asked for, by its name in `FaceEngine.model_versions`.
+MODEL_OF_PART = {
+    "emotions": "emotion",
+    "age": "attributes",
+    "gender": "attributes",
+    "appearance": "attributes",
+    "landmarks": "landmarks",
+    # Has no weights of its own; how a head is turned comes from the face mesh.
+    "quality": "landmarks",
+}
 
 
 @dataclass(frozen=True)
@@ -30,7 +37,10 @@ class PictureError:
 class Engine(Protocol):
     """What `media_jobs.work` needs of an engine."""
 
-    model_versions: dict[str, str]
+    @property
+    def model_versions(self) -> dict[str, str]:
+        """The nets that were asked, by the part they answer."""
+        ...
 
     def as_array(self, image: Image.Image) -> Any:
         """An upright RGB picture in the form that `analyze` takes."""
@@ -42,7 +52,7 @@ class Engine(Protocol):
 
 
 class SharedEngine:
-    """`ml_models.BatchedEngine` as the tasks of this process see it."""
+    """`ml_models.BatchedEngine` for all tasks of this process; `AskedEngine` is what one task sees of it."""
 
     def __init__(self) -> None:
         import numpy
@@ -52,14 +62,15 @@ class SharedEngine:
         self._numpy = numpy
         threads, passes = settings.ENGINE_THREADS, settings.ENGINE_PASSES
         engine = FaceEngine.load(threads=threads, streams=threads * passes)
-        self._batched = BatchedEngine(engine, passes=passes, parts=STORED_PARTS)
-        self.model_versions: dict[str, str] = {part: engine.model_versions[part] for part in MODELS_BEHIND_IT}
+        self._batched = BatchedEngine(engine, passes=passes)
+        self.model_versions: dict[str, str] = dict(engine.model_versions)
 
     def as_array(self, image: Image.Image) -> Any:
         return self._numpy.asarray(image)
 
-    def analyze(self, pictures: Sequence[Any]) -> list[Any]:
-        waiting: list[Future[Any]] = [self._batched.submit(picture) for picture in pictures]
+    def analyze(self, pictures: Sequence[Any], **wishes: Any) -> list[Any]:
+        """Faces of each picture or a PictureError; `wishes` as `BatchedEngine.submit` takes them."""
+        waiting: list[Future[Any]] = [self._batched.submit(picture, **wishes) for picture in pictures]
         return [self._answer(future) for future in waiting]
 
     def _answer(self, future: "Future[Any]") -> Any:
@@ -71,11 +82,47 @@ class SharedEngine:
             return PictureError(reason=type(error).__name__)
 
 
+@dataclass(frozen=True)
+class AskedEngine:
+    """The engine of this process, asked for some parts of a face only; it is an `Engine`.
+
+    `detection` is the name of a way to find faces, None for the usual one. `urgent` work goes before other
+    work of the same worker.
+    """
+
+    shared: SharedEngine
+    parts: frozenset[str]
+    detection: str | None = None
+    urgent: bool = False
+
+    @property
+    def model_versions(self) -> dict[str, str]:
+        """The nets that were asked, by the part they answer."""
+        return versions_of(self.shared.model_versions, self.parts)
+
+    def as_array(self, image: Image.Image) -> Any:
+        return self.shared.as_array(image)
+
+    def analyze(self, pictures: Sequence[Any]) -> list[Any]:
+        return self.shared.analyze(pictures, parts=self.parts, detection=self.detection, urgent=self.urgent)
+
+
+def versions_of(every: dict[str, str], parts: Iterable[str]) -> dict[str, str]:
+    """Of all nets, those that find faces and answer these parts."""
+    asked = {"detection", *(MODEL_OF_PART[part] for part in parts)}
+    return {name: version for name, version in every.items() if name in asked}
+
+
 _lock = threading.Lock()
 _engine: SharedEngine | None = None
 
 
-def worker_engine() -> Engine:
+def worker_engine(*, parts: Iterable[str], detection: str | None = None, urgent: bool = False) -> AskedEngine:
+    """The engine of this process, asked for these parts. Raises ml_models.WeightError at the first call."""
+    return AskedEngine(engine_load(), frozenset(parts), detection, urgent)
+
+
+def engine_load() -> SharedEngine:
     """The engine of this process, loaded at the first call. Raises ml_models.WeightError."""
     global _engine
     with _lock:

@@ -2,8 +2,8 @@
 
 import errno
 import io
-from collections.abc import Iterable
-from typing import IO
+from collections.abc import Iterable, Iterator
+from typing import IO, Any
 from uuid import UUID
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -39,6 +39,64 @@ def fetch(name: str) -> io.BytesIO:
         return io.BytesIO(file.read())
 
 
+def read_range(name: str, start: int, length: int) -> bytes:
+    """Part of a stored file, without reading the rest; shorter at its end.
+
+    Raises FileNotFoundError when the storage does not have the file.
+    """
+    if length <= 0:
+        return b""
+    with default_storage.open(name, "rb") as file:
+        if isinstance(default_storage, S3Storage):
+            answer = file.obj.get(Range=f"bytes={start}-{start + length - 1}")
+            with answer["Body"] as body:
+                return bytes(body.read())
+        file.seek(start)
+        return bytes(file.read(length))
+
+
+def ranged(name: str) -> io.BufferedReader:
+    """A stored file that can be read anywhere and fetches only what is read.
+
+    Raises FileNotFoundError when the storage does not have it.
+    """
+    return io.BufferedReader(_Ranged(name), buffer_size=1024 * 1024)
+
+
+class _Ranged(io.RawIOBase):
+    """`read_range` as a file."""
+
+    def __init__(self, name: str) -> None:
+        if not default_storage.exists(name):
+            raise FileNotFoundError(name)
+        self._name = name
+        self._size = default_storage.size(name)
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        if start + offset < 0:
+            raise ValueError("A file has nothing before its beginning.")
+        self._position = start + offset
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        wanted = min(len(buffer), max(0, self._size - self._position))
+        content = read_range(self._name, self._position, wanted)
+        buffer[: len(content)] = content
+        self._position += len(content)
+        return len(content)
+
+
 def signed_address(name: str, content_type: str, disposition: str) -> str | None:
     """A short-lived address of a file at the storage service itself; None for a local folder.
 
@@ -54,3 +112,24 @@ def erase(names: Iterable[str]) -> None:
     """Erase files now; a file that is already gone is fine."""
     for name in names:
         default_storage.delete(name)
+
+
+def names_below(folder: str) -> Iterator[str]:
+    """Names of all files in a folder of the storage and below it; none when there is no such folder."""
+    try:
+        folders, names = default_storage.listdir(folder)
+    except FileNotFoundError:
+        return
+    for name in names:
+        yield f"{folder}/{name}"
+    for name in folders:
+        yield from names_below(f"{folder}/{name}")
+
+
+def folder_erase(folder: str) -> None:
+    """Erase a folder and those below it, all of them empty. An S3 bucket has none."""
+    if isinstance(default_storage, S3Storage) or not default_storage.exists(folder):
+        return
+    for name in default_storage.listdir(folder)[0]:
+        folder_erase(f"{folder}/{name}")
+    default_storage.delete(folder)

@@ -69,10 +69,7 @@ def read_picture(file: IO[bytes], size: int) -> Picture:
     `preview` is None where a browser can show the original as it is. Raises Refusal with a code of
     `media_jobs.refusals.REFUSALS`; the file is left as it was, at any position.
     """
-    if size < settings.MIN_UPLOAD_BYTES:
-        raise refuse("file_too_small", size=size, limit=settings.MIN_UPLOAD_BYTES)
-    if size > settings.MAX_UPLOAD_BYTES:
-        raise refuse("file_too_large", limit=f"{settings.MAX_UPLOAD_BYTES / 1024**2:g}")
+    _check_size(size)
     file.seek(0)
     sha256 = _digest(file)
     image = _open(file, size)
@@ -98,6 +95,22 @@ def read_picture(file: IO[bytes], size: int) -> Picture:
         preview=None if shown_as_is else _smaller_copy(upright, PREVIEW_SIDE, 85),
         thumbnail=_smaller_copy(upright, THUMBNAIL_SIDE, 80),
     )
+
+
+def check_header(file: IO[bytes], size: int) -> None:
+    """Refuse of `size` bytes what can be refused without decoding a pixel. Raises Refusal.
+
+    `decode_original` then judges the rest, where the picture is decoded anyway.
+    """
+    _check_size(size)
+    _open(file, size)
+
+
+def _check_size(size: int) -> None:
+    if size < settings.MIN_UPLOAD_BYTES:
+        raise refuse("file_too_small", size=size, limit=settings.MIN_UPLOAD_BYTES)
+    if size > settings.MAX_UPLOAD_BYTES:
+        raise refuse("file_too_large", limit=f"{settings.MAX_UPLOAD_BYTES / 1024**2:g}")
 
 
 def _orientation(image: Image.Image) -> int:

@@ -6,6 +6,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotModif
 
 from . import files
 from .models import Media
+from .refusals import refuse
 
 PARTS = ("original", "preview", "thumbnail")
 JPEG = "image/jpeg"
@@ -24,11 +25,14 @@ class PartConverter:
 
 
 def file_response(request: HttpRequest, photo: Media, part: str) -> HttpResponse:
-    """Send a file of a photo. Raises Http404 when the storage has lost it.
+    """Send a file of a photo. Raises Http404 when the storage has lost it, Refusal `pictures_erased` when
+    retention has erased it.
 
     An original on S3 is answered with a signed address of two minutes. Everything else goes through here:
     the small pictures of pages stay within the pages' content policy, wherever they are stored.
     """
+    if photo.pictures_erased_at is not None:
+        raise refuse("pictures_erased")
     name = {
         "original": photo.original,
         "preview": photo.preview or photo.original,

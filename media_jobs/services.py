@@ -12,7 +12,9 @@ import psycopg
 import structlog
 from django.db import IntegrityError, transaction
 
-from accounts.access import across_teams
+from accounts.access import across_teams, current_team
+from accounts.audit import record
+from accounts.limits import file_size_check, pictures_take, storage_check
 from accounts.models import Team, User
 
 from . import files
@@ -27,6 +29,8 @@ logger = structlog.get_logger(__name__)
 CHUNK_SIZE = 4
 QUEUE_FOR_ONE = "interactive"
 QUEUE_FOR_MANY = "batch"
+# Single photos of one team that may wait for the worker on which clients wait.
+MOST_SINGLE = 8
 
 
 @dataclass(frozen=True)
@@ -42,8 +46,10 @@ def photo_upload(*, team: Team, file: IO[bytes], size: int, filename: str, user:
     """Take in one photo and queue its analysis.
 
     Bytes that the team already has are stored once: the photo they became is returned, with the job that
-    analysed it, or with a new one when that job did not succeed. Raises Refusal; then nothing was kept.
+    analysed it, or with a new one when that job did not succeed. Raises Refusal, also when the team's limits
+    are reached; then nothing was kept.
     """
+    file_size_check(team=team, size=size)
     picture = read_picture(file, size)
     while True:
         if known := _known_upload(team, picture, user):
@@ -51,6 +57,8 @@ def photo_upload(*, team: Team, file: IO[bytes], size: int, filename: str, user:
         media = _write_files(team, picture, file, filename, user)
         with _erased_unless_stored(media) as outcome, transaction.atomic():
             media.save(force_insert=True)
+            record("media.uploaded", team=team, obj=media)
+            storage_check(team=team)
             job = job_create(team=team, media=[media], user=user)
         if outcome.stored:
             return Upload(media=media, job=job, duplicate=False)
@@ -72,6 +80,7 @@ def _known_upload(team: Team, picture: Picture, user: User | None) -> Upload | N
 
 def media_from_bytes(*, team: Team, content: bytes, filename: str, user: User | None = None) -> Media:
     """Check and store one photo without analysing it; the known photo when the team has these bytes."""
+    file_size_check(team=team, size=len(content))
     file = io.BytesIO(content)
     picture = read_picture(file, len(content))
     while True:
@@ -81,6 +90,7 @@ def media_from_bytes(*, team: Team, content: bytes, filename: str, user: User | 
         media = _write_files(team, picture, file, filename, user)
         with _erased_unless_stored(media) as outcome, transaction.atomic():
             media.save(force_insert=True)
+            storage_check(team=team)
         if outcome.stored:
             return media
 
@@ -165,15 +175,19 @@ def _job_worth_keeping(media: Media) -> Job | None:
     return item.job if item else None
 
 
-def job_create(*, team: Team, media: Sequence[Media], user: User | None = None) -> Job:
+def job_create(
+    *, team: Team, media: Sequence[Media], user: User | None = None, queue: str | None = None
+) -> Job:
     """Queue the analysis of photos: rows now, one Celery task per chunk once they are committed.
 
-    A single photo goes to the queue on which somebody waits, several go to the batch queue. Raises
-    ValueError for an empty list.
+    Without a `queue`, a single photo goes to the one on which somebody waits, several go to the batch queue.
+    So does a photo of a team that has many single ones waiting: whoever drops fifty photos on the page does
+    not make everybody's detections wait. Each counts against the team's pictures of the month. Raises Refusal `quota_pictures`, and ValueError for an empty
+    list.
     """
     if not media:
         raise ValueError("A job needs at least one photo.")
-    queue = QUEUE_FOR_ONE if len(media) == 1 else QUEUE_FOR_MANY
+    queue = queue or _queue_for(len(media))
     # No savepoint of its own inside an upload: both stand or fall together.
     with transaction.atomic(savepoint=False):
         job = Job.objects.create(team=team, queue=queue, total=len(media), created_by=user)
@@ -184,32 +198,26 @@ def job_create(*, team: Team, media: Sequence[Media], user: User | None = None) 
             ]
         )
         send_chunks_on_commit(job=job, chunks=range((len(media) + CHUNK_SIZE - 1) // CHUNK_SIZE))
+        pictures_take(team=team, count=len(media))
     return job
 
 
-@transaction.atomic
+def _queue_for(count: int) -> str:
+    if count > 1:
+        return QUEUE_FOR_MANY
+    waiting = Job.objects.filter(queue=QUEUE_FOR_ONE, status__in=[Job.Status.QUEUED, Job.Status.RUNNING])
+    return QUEUE_FOR_ONE if waiting.order_by()[:MOST_SINGLE].count() < MOST_SINGLE else QUEUE_FOR_MANY
+
+
 def media_delete(*, media_id: UUID) -> None:
-    """Delete a photo: its rows now, its files as soon as the transaction is committed.
+    """Erase one photo (`media_jobs.erasure.media_erase`). Raises Media.DoesNotExist."""
+    from .erasure import media_erase
 
-    Work that still waits on it is cancelled. Raises Media.DoesNotExist.
-    """
-    from .progress import items_finish
-
-    # Jobs are always locked before their items, here and in the worker, so that neither waits for the other.
-    jobs = list(
-        Job.objects.select_for_update()
-        .filter(items__media_id=media_id, items__status=JobItem.Status.PENDING)
-        .order_by("id")
-    )
-    media = Media.objects.select_for_update().get(pk=media_id)
-    for job in jobs:
-        items = list(JobItem.objects.select_for_update().filter(job=job, media=media, status="pending"))
-        items_finish(job=job, items=items, status=JobItem.Status.CANCELLED)
-    release_files(team=media.team, names=media.file_names)
-    media.delete()
+    if not media_erase(team=current_team(), media_ids=[media_id]):
+        raise Media.DoesNotExist
 
 
-def release_files(*, team: Team, names: Iterable[str]) -> None:
+def release_files(*, team: Team | None, names: Iterable[str]) -> None:
     """Note files for erasure in the running transaction, and erase them once it is committed."""
     released = ReleasedFile.objects.bulk_create([ReleasedFile(team=team, name=name) for name in names])
     transaction.on_commit(lambda: released_files_erase(ids=[row.pk for row in released]), robust=True)

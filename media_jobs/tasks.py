@@ -9,10 +9,18 @@ from django.db import InterfaceError, OperationalError
 
 from accounts.access import current_team, team_scope
 from accounts.models import Team
+from analysis.switches import parts_of
 
-from .dispatch import forgotten_chunks_send
+from .detect_work import detection_answer
+from .dispatch import batch_chunks_send, forgotten_chunks_send
 from .engine import worker_engine
+from .exports import export_run, exports_expire, forgotten_exports_send
+from .listing import batch_list, forgotten_listings_send
+from .removals import forgotten_removals_send, removal_run
+from .retention import retention_enforce
 from .services import released_files_erase
+from .webhooks.delivery import delivery_attempt
+from .webhooks.dispatch import due_deliveries_send, old_deliveries_prune
 from .work import chunk_analyze
 
 logger = structlog.get_logger(__name__)
@@ -40,9 +48,37 @@ class TeamTask(Task):
             raise self.retry(exc=error, countdown=wait, max_retries=30) from error
 
 
+@shared_task(base=TeamTask, bind=True)
+def analyze_chunk(task: Task, *, team_id: str, job_id: str, chunk: int) -> None:
+    team = current_team()
+    # Only matters in a worker that takes both queues: there a single photo goes before those of a batch.
+    urgent = (task.request.delivery_info or {}).get("routing_key") == "interactive"
+    engine = worker_engine(parts=parts_of(team), urgent=urgent)
+    chunk_analyze(team=team, job_id=UUID(job_id), chunk=chunk, engine=engine)
+
+
+# Acknowledged at once: whoever waits for the answer does not wait for a second worker.
+@shared_task(acks_late=False)
+def detect_picture(
+    *, ticket: str, asked: list[str], parts: list[str], detection: str | None, max_faces: int | None
+) -> None:
+    engine = worker_engine(parts=parts, detection=detection, urgent=True)
+    detection_answer(ticket=ticket, asked=asked, max_faces=max_faces, engine=engine)
+
+
 @shared_task(base=TeamTask)
-def analyze_chunk(*, team_id: str, job_id: str, chunk: int) -> None:
-    chunk_analyze(team=current_team(), job_id=UUID(job_id), chunk=chunk, engine=worker_engine())
+def list_batch(*, team_id: str, job_id: str) -> None:
+    batch_list(batch_id=UUID(job_id))
+
+
+@shared_task(base=TeamTask)
+def send_batch(*, team_id: str, job_id: str) -> None:
+    batch_chunks_send(batch_id=UUID(job_id))
+
+
+@shared_task
+def send_forgotten_listings() -> int:
+    return forgotten_listings_send()
 
 
 @shared_task
@@ -53,3 +89,38 @@ def send_forgotten_chunks() -> int:
 @shared_task
 def erase_released_files() -> int:
     return released_files_erase()
+
+
+@shared_task
+def enforce_retention() -> int:
+    return retention_enforce()
+
+
+@shared_task
+def make_export(*, export_id: str) -> None:
+    export_run(export_id=UUID(export_id))
+
+
+@shared_task
+def run_removal(*, removal_id: str) -> None:
+    removal_run(removal_id=UUID(removal_id))
+
+
+@shared_task
+def take_up_long_work() -> int:
+    return forgotten_exports_send() + forgotten_removals_send() + exports_expire()
+
+
+@shared_task(base=TeamTask)
+def deliver_webhook(*, team_id: str, delivery_id: str) -> None:
+    delivery_attempt(team=current_team(), delivery_id=UUID(delivery_id))
+
+
+@shared_task
+def send_due_webhooks() -> int:
+    return due_deliveries_send()
+
+
+@shared_task
+def prune_webhook_deliveries() -> int:
+    return old_deliveries_prune()

@@ -14,7 +14,7 @@ from accounts.access import require_access
 from accounts.models import Scope
 from accounts.pages import team_page
 from analysis.selectors import emotion_mix, faces_of
-from emotionsite.problems import problem_response
+from emotionsite.problems import problem_response, refusal_response
 from ml_models import EMOTIONS
 
 from . import selectors, services
@@ -56,7 +56,7 @@ def photo_upload(request: HttpRequest) -> JsonResponse:
             team=access.team, file=file, size=file.size or 0, filename=file.name or "", user=access.user
         )
     except Refusal as refusal:
-        return problem_response(status=refusal.status, code=refusal.code, detail=refusal.message)
+        return refusal_response(refusal)
     body = {
         "job_id": upload.job.pk,
         "media_id": upload.media.pk,
@@ -120,4 +120,7 @@ def photo_delete(request: HttpRequest, media_id: UUID) -> HttpResponse:
 @team_page(Scope.READ)
 def photo_file(request: HttpRequest, media_id: UUID, part: str) -> HttpResponse:
     """The original, preview or thumbnail of a photo of the team."""
-    return file_response(request, get_object_or_404(selectors.media(), pk=media_id), part)
+    try:
+        return file_response(request, get_object_or_404(selectors.media(), pk=media_id), part)
+    except Refusal as refusal:
+        return refusal_response(refusal)

@@ -1,7 +1,6 @@
 """What a worker does with one chunk of photos."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -12,27 +11,14 @@ from django.utils import timezone
 from accounts.models import Team
 from analysis.services import analyses_store
 
-from . import files
 from .engine import Engine, PictureError
-from .intake import decode_original
-from .models import Job, JobItem
-from .progress import items_finish
+from .models import Job, JobItem, Media
+from .preparing import Content, Outcome, contents_of, item_decode, item_take_in, known_results
+from .progress import items_finish, items_give_back
 from .refusals import Refusal
+from .retention import analyses_settled
 
 logger = structlog.get_logger(__name__)
-
-# After this many beginnings without an end, a photo is taken to be what kills the worker.
-MAX_ATTEMPTS = 4
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one item: faces, or a code and a sentence."""
-
-    item_id: int
-    faces: Sequence[Any] | None = None
-    error_code: str = ""
-    error_message: str = ""
 
 
 def chunk_analyze(*, team: Team, job_id: UUID, chunk: int, engine: Engine) -> None:
@@ -43,10 +29,14 @@ def chunk_analyze(*, team: Team, job_id: UUID, chunk: int, engine: Engine) -> No
     out (`worker_lost`) without taking its neighbours with it.
     """
     items = _begin(job_id, chunk)
+    if not items:
+        return
+    job = items[0].job
+    contents = contents_of(team=team, job=job, items=items)
     for group in _groups(items):
         with transaction.atomic():
             JobItem.objects.filter(pk__in=[item.pk for item in group]).update(attempts=group[0].attempts + 1)
-        _store(team, job_id, _analyze(group, engine), engine.model_versions)
+        _store(team, job_id, _analyze(job, group, contents, engine), engine.model_versions)
 
 
 def _begin(job_id: UUID, chunk: int) -> list[JobItem]:
@@ -56,7 +46,7 @@ def _begin(job_id: UUID, chunk: int) -> list[JobItem]:
     )
     return list(
         JobItem.objects.filter(job_id=job_id, chunk=chunk, status=JobItem.Status.PENDING).select_related(
-            "media"
+            "media", "job__team__plan", "job__created_by"
         )
     )
 
@@ -70,25 +60,19 @@ def _groups(items: list[JobItem]) -> Iterator[list[JobItem]]:
             yield [item]
 
 
-def _analyze(items: list[JobItem], engine: Engine) -> list[Outcome]:
+def _analyze(
+    job: Job, items: list[JobItem], contents: Mapping[int, Content], engine: Engine
+) -> list[Outcome]:
     outcomes: list[Outcome] = []
     pictures: list[Any] = []
     decoded: list[JobItem] = []
-    for item in items:
-        if item.attempts >= MAX_ATTEMPTS:
-            message = "The worker was lost each time it analysed this photo. Look at the worker's log."
-            outcomes.append(Outcome(item.pk, error_code="worker_lost", error_message=message))
-        elif item.media is None:
-            continue
+    for item in _new(job, items, contents, engine, outcomes):
+        picture = item_decode(item=item, content=contents.get(item.pk))
+        if isinstance(picture, Outcome):
+            outcomes.append(picture)
         else:
-            try:
-                pictures.append(engine.as_array(decode_original(files.fetch(item.media.original))))
-                decoded.append(item)
-            except FileNotFoundError:
-                message = "The stored file of this photo is gone. Upload it again."
-                outcomes.append(Outcome(item.pk, error_code="original_missing", error_message=message))
-            except Refusal as refusal:
-                outcomes.append(Outcome(item.pk, error_code=refusal.code, error_message=refusal.message))
+            pictures.append(engine.as_array(picture))
+            decoded.append(item)
     for item, answer in zip(decoded, engine.analyze(pictures), strict=True):
         if isinstance(answer, PictureError):
             message = (
@@ -98,6 +82,29 @@ def _analyze(items: list[JobItem], engine: Engine) -> list[Outcome]:
         else:
             outcomes.append(Outcome(item.pk, faces=answer))
     return outcomes
+
+
+def _new(
+    job: Job,
+    items: list[JobItem],
+    contents: Mapping[int, Content],
+    engine: Engine,
+    outcomes: list[Outcome],
+) -> list[JobItem]:
+    """The items that have a photo to analyse; what became of the others is added to `outcomes`.
+
+    A batch does not repeat a result that its photo has: the same folder twice costs one analysis.
+    """
+    ended = [item_take_in(job=job, item=item, content=contents.get(item.pk)) for item in items]
+    outcomes += [outcome for outcome in ended if outcome is not None]
+    # A photo that was deleted has taken its items with it.
+    there = [item for item, end in zip(items, ended, strict=True) if end is None and item.media is not None]
+    known: set[UUID] = set()
+    if job.kind == Job.Kind.BATCH:
+        ids = {item.media_id for item in there if item.media_id}
+        known = known_results(media_ids=ids, models=engine.model_versions)
+    outcomes += [Outcome(item.pk, known=True) for item in there if item.media_id in known]
+    return [item for item in there if item.media_id not in known]
 
 
 @transaction.atomic
@@ -112,24 +119,54 @@ def _store(team: Team, job_id: UUID, outcomes: list[Outcome], models: dict[str, 
         .filter(pk__in=[outcome.item_id for outcome in outcomes], status=JobItem.Status.PENDING)
         .order_by("id")
     }
-    succeeded: list[JobItem] = []
-    found: dict[UUID, Sequence[Any]] = {}
-    for outcome in outcomes:
-        item = pending.get(outcome.item_id)
-        if item is None:
-            continue
-        if outcome.faces is None:
-            items_finish(
-                job=job,
-                items=[item],
-                status=JobItem.Status.FAILED,
-                error_code=outcome.error_code,
-                error_message=outcome.error_message,
-            )
-            logger.warning("photo_failed", job_id=str(job_id), code=outcome.error_code)
-        elif item.media_id is not None:
-            found[item.media_id] = outcome.faces
-            succeeded.append(item)
-    if found:
-        analyses_store(team=team, found=found, model_versions=models)
-    items_finish(job=job, items=succeeded, status=JobItem.Status.SUCCEEDED)
+    succeeded = [(pending[one.item_id], one) for one in outcomes if one.item_id in pending and one.succeeded]
+    failed = [(pending[one.item_id], one) for one in outcomes if one.item_id in pending and not one.succeeded]
+    found = {item.media_id: one.faces for item, one in succeeded if one.faces is not None and item.media_id}
+    # Two chunks can have the same photo: the second waits here, and then replaces the same answer.
+    photos = Media.objects.filter(pk__in=[item.media_id for item in pending.values() if item.media_id])
+    list(photos.select_for_update().order_by("id").values("pk"))
+    analyses_settled(team=team, items=list(pending.values()))
+    refused = _store_faces(team, found, models)
+    for item, _ in succeeded:
+        if item.media_id in refused:
+            refusal = refused[item.media_id]
+            over = Outcome(item.pk, error_code=refusal.code, error_message=refusal.message)
+            failed.append((item, over))
+    for item, one in failed:
+        _fail(job, item, one)
+    ended_well = [(item, one) for item, one in succeeded if item.media_id not in refused]
+    items_finish(job=job, items=[item for item, _ in ended_well], status=JobItem.Status.SUCCEEDED)
+    spared = [item for item, one in ended_well if one.known] + [item for item, _ in failed]
+    items_give_back(team=team, items=spared)
+
+
+def _fail(job: Job, item: JobItem, outcome: Outcome) -> None:
+    items_finish(
+        job=job,
+        items=[item],
+        status=JobItem.Status.FAILED,
+        error_code=outcome.error_code,
+        error_message=outcome.error_message,
+    )
+    logger.warning("photo_failed", job_id=str(job.pk), code=outcome.error_code)
+
+
+def _store_faces(team: Team, found: dict[UUID, Sequence[Any]], models: dict[str, str]) -> dict[UUID, Refusal]:
+    """Store the faces of some photos; returns those that are over the team's limit, each with why.
+
+    All at once first, which is the usual case; then one by one, so that what fits is kept.
+    """
+    if not found:
+        return {}
+    try:
+        with transaction.atomic():
+            analyses_store(team=team, found=found, model_versions=models)
+    except Refusal as refusal:
+        if len(found) == 1:
+            return dict.fromkeys(found, refusal)
+    else:
+        return {}
+    refused: dict[UUID, Refusal] = {}
+    for media_id, faces in found.items():
+        refused |= _store_faces(team, {media_id: faces}, models)
+    return refused

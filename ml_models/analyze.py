@@ -109,8 +109,8 @@ def draw(picture: NDArray[np.uint8], faces: list[Face]) -> Image.Image:
         if face.emotions is not None:
             strongest = int(face.emotions.argmax())
             text += f" {EMOTIONS[strongest]} {face.emotions[strongest]:.0%}"
-        if face.attributes is not None:
-            text += f", {face.attributes.gender} {face.attributes.age:.0f}"
+        if face.age is not None:
+            text += f", {face.gender} {face.age:.0f}"
         font = ImageFont.load_default(size=max(11, round(height / 8)))
         x0, y0, x1, y1 = pen.textbbox((left, top + height + line), text, font=font)
         pen.rectangle((x0 - 2, y0 - 2, x1 + 2, y1 + 2), fill=(0, 0, 0))

@@ -25,6 +25,13 @@ OWN_LABELS: tuple[str, ...] = (
 LABELS: tuple[str, ...] = CELEBA_LABELS + OWN_LABELS
 
 
+def gender_of(male: float | None) -> str | None:
+    """The likelier of male and female for the probability of being called male; None for None."""
+    if male is None:
+        return None
+    return "male" if male >= 0.5 else "female"
+
+
 @dataclass(frozen=True, slots=True)
 class FacialHair:
     """Probabilities in [0, 1] that there is a moustache, a beard of any kind, sideburns."""
@@ -110,7 +117,7 @@ class Mask:
 
 @dataclass(frozen=True, slots=True)
 class FaceAttributes:
-    """How one face looks.
+    """How one face looks. age, age_range and male are None when nobody asked for them.
 
     age: years in [0, 100] that people would guess. age_range: years between which the age lies for eight of
     ten such faces. male: probability in [0, 1] that people call the face male, otherwise female. smile:
@@ -118,9 +125,9 @@ class FaceAttributes:
     or scarf on the head.
     """
 
-    age: float
-    age_range: tuple[float, float]
-    male: float
+    age: float | None
+    age_range: tuple[float, float] | None
+    male: float | None
     smile: float
     facial_hair: FacialHair
     glasses: Glasses
@@ -131,9 +138,9 @@ class FaceAttributes:
     occlusion: Occlusion
 
     @property
-    def gender(self) -> str:
+    def gender(self) -> str | None:
         """The likelier of male and female, as the training data names them."""
-        return "male" if self.male >= 0.5 else "female"
+        return gender_of(self.male)
 
     @property
     def accessories(self) -> tuple[tuple[str, float], ...]:

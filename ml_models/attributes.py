@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypedDict
 
 import numpy as np
 import openvino as ov
@@ -31,10 +32,13 @@ from ml_models.face_trunk import POINT_WEIGHTS, TEMPLATE
 from ml_models.levels import Levels
 from ml_models.registry import WeightError, weight
 from ml_models.runtime import Layers, Network, Node, add, avg_pool, mean_pixel, pad, pixels, relu
+from ml_models.types import ATTRIBUTE_PARTS
 
 Array = NDArray[np.floating]
 Floats = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
+#: Years, and the years between which they lie.
+_Age = tuple[float, tuple[float, float]]
 
 WEIGHTS = "attributes-v1"
 #: What the face view is: the answer of the recognition network's block of this number (from 0).
@@ -126,13 +130,32 @@ class Calibration:
 
     def applied(self, logits: Logits) -> AttributeArrays:
         """Probabilities of logits."""
-        yes_no = np.concatenate([logits.labels, logits.male[:, None]], axis=1) * self.scale + self.shift
-        share = 1 / (1 + np.exp(-np.clip(yes_no, -30, 30)))
-        ages = np.exp((logits.age - logits.age.max(axis=1, keepdims=True)) / self.age_temperature)
-        ages = ages / ages.sum(axis=1, keepdims=True)
-        return AttributeArrays(
-            share[:, :-1].astype(np.float32), ages.astype(np.float32), share[:, -1].astype(np.float32)
-        )
+        return AttributeArrays(self.labels(logits.labels), self.ages(logits.age), self.male(logits.male))
+
+    def labels(self, logits: Floats) -> Floats:
+        """Probabilities (N, 29) of the logits of `LABELS`."""
+        return _sigmoid(logits * self.scale[:-1] + self.shift[:-1])
+
+    def ages(self, logits: Floats) -> Floats:
+        """Probabilities (N, 101) of the logits of whole years."""
+        raised = np.exp((logits - logits.max(axis=1, keepdims=True)) / self.age_temperature)
+        return np.asarray(raised / raised.sum(axis=1, keepdims=True), dtype=np.float32)
+
+    def male(self, logits: Floats) -> Floats:
+        """Probabilities (N,) of the logits of being male."""
+        return _sigmoid(logits * self.scale[-1] + self.shift[-1])
+
+
+def _sigmoid(logits: Floats) -> Floats:
+    return np.asarray(1 / (1 + np.exp(-np.clip(logits, -30, 30))), dtype=np.float32)
+
+
+class AttributeFields(TypedDict, total=False):
+    """Fields of `ml_models.types.Face` that the attribute network fills; only what was asked for."""
+
+    age: float
+    male: float
+    attributes: FaceAttributes
 
 
 def quantile(ages: Floats, share: float) -> Floats:
@@ -188,6 +211,31 @@ class AttributeModel:
         """
         return described(self.arrays(levels, landmarks5, features))
 
+    def fields(
+        self,
+        levels: Sequence[Levels],
+        landmarks5: Sequence[NDArray[np.floating]],
+        features: Floats,
+        parts: frozenset[str] = ATTRIBUTE_PARTS,
+    ) -> list[AttributeFields]:
+        """`attributes` for some parts of `ATTRIBUTE_PARTS`: what nobody asked for is not computed.
+
+        The wide view, which neither age nor gender needs, is cut for the appearance only.
+        """
+        (face,) = self._face.run(features)
+        ages: list[_Age | None] = [None] * len(features)
+        males: list[float | None] = [None] * len(features)
+        rows: list[list[float] | None] = [None] * len(features)
+        if "age" in parts:
+            ages = list(_ages(self._calibration.ages(self._head("age", face))))
+        if "gender" in parts:
+            males = self._calibration.male(self._head("male", face)[:, 0]).tolist()
+        if "appearance" in parts:
+            (whole,) = self._wide.run(wide_crops(levels, landmarks5))
+            both = np.concatenate([face, whole], axis=1)
+            rows = self._calibration.labels(self._head("labels", both)).tolist()
+        return [_fields(*one) for one in zip(rows, ages, males, strict=True)]
+
     def arrays(
         self, levels: Sequence[Levels], landmarks5: Sequence[NDArray[np.floating]], features: Floats
     ) -> AttributeArrays:
@@ -225,18 +273,37 @@ def wide_crops(levels: Sequence[Levels], landmarks5: Sequence[NDArray[np.floatin
 
 def described(arrays: AttributeArrays) -> list[FaceAttributes]:
     """The answers of N faces, each as plain values."""
-    low, high = quantile(arrays.ages, LOW), quantile(arrays.ages, HIGH)
-    ages, males = arrays.age.tolist(), arrays.male.tolist()
     return [
-        _one(dict(zip(LABELS, row, strict=True)), age, (first, last), male)
-        for row, age, first, last, male in zip(
-            arrays.labels.tolist(), ages, low.tolist(), high.tolist(), males, strict=True
+        _one(row, *age, male)
+        for row, age, male in zip(
+            arrays.labels.tolist(), _ages(arrays.ages), arrays.male.tolist(), strict=True
         )
     ]
 
 
-def _one(p: dict[str, float], age: float, age_range: tuple[float, float], male: float) -> FaceAttributes:
-    """Face API's fields from the probabilities of the labels."""
+def _ages(ages: Floats) -> list[_Age]:
+    """Age and age range of each distribution (N, 101)."""
+    middle, low, high = (quantile(ages, share).tolist() for share in (0.5, LOW, HIGH))
+    return list(zip(middle, zip(low, high, strict=True), strict=True))
+
+
+def _fields(row: list[float] | None, age: _Age | None, male: float | None) -> AttributeFields:
+    """The fields of one face from what was computed of it."""
+    fields: AttributeFields = {}
+    if age is not None:
+        fields["age"] = age[0]
+    if male is not None:
+        fields["male"] = male
+    if row is not None:
+        fields["attributes"] = _one(row, *(age or (None, None)), male)
+    return fields
+
+
+def _one(
+    row: list[float], age: float | None, age_range: tuple[float, float] | None, male: float | None
+) -> FaceAttributes:
+    """Face API's fields from the probabilities of `LABELS`."""
+    p = dict(zip(LABELS, row, strict=True))
     dark = min(p["sunglasses"], p["Eyeglasses"])
     # Each colour is a question of its own; other is that all four are denied.
     other = (1 - p["Brown_Hair"]) * (1 - p["Blond_Hair"]) * (1 - p["Black_Hair"]) * (1 - p["Gray_Hair"])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Collection, Mapping
 from concurrent.futures import Future
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ml_models.types import PARTS
@@ -14,11 +15,25 @@ from ml_models.types import PARTS
 if TYPE_CHECKING:
     from ml_models.types import Engine, Face, Picture
 
-_Job = tuple["Picture", "Future[list[Face]]"]
-
 
 class EngineClosed(RuntimeError):
     """The engine was closed; the process is going down or should make a new one."""
+
+
+@dataclass(frozen=True)
+class _Wish:
+    """What is asked of the engine for a picture. Pictures of one pass have equal wishes."""
+
+    parts: frozenset[str]
+    detection: str | None
+    urgent: bool
+
+
+@dataclass(frozen=True, eq=False)
+class _Job:
+    image: Picture
+    wish: _Wish
+    answer: Future[list[Face]] = field(default_factory=Future)
 
 
 class BatchedEngine:
@@ -27,7 +42,7 @@ class BatchedEngine:
     max_batch: most pictures in one pass. max_wait: seconds the first picture waits for company, at most.
     passes: passes that run at once, each in a thread. On a processor, several passes of one thread each give
     more pictures a second than one pass of several threads, because none waits for another within a layer.
-    parts: what to find out of every face, as `FaceEngine.analyze` takes it.
+    parts: what to find out of every face, as `FaceEngine.analyze` takes it, unless a caller names others.
     An error of one picture reaches only the thread that brought it.
     """
 
@@ -45,9 +60,7 @@ class BatchedEngine:
             )
         self._engine, self._max_batch, self._max_wait = engine, max_batch, max_wait
         self._parts = frozenset(parts)
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._lock = threading.Lock()
-        self._closed = False
+        self._jobs = _Line()
         self._threads = [
             threading.Thread(target=self._work, name=f"face-engine-{number}", daemon=True)
             for number in range(passes)
@@ -67,26 +80,27 @@ class BatchedEngine:
         """
         return self.submit(image).result()
 
-    def submit(self, image: Picture) -> Future[list[Face]]:
+    def submit(
+        self,
+        image: Picture,
+        *,
+        parts: Collection[str] | None = None,
+        detection: str | None = None,
+        urgent: bool = False,
+    ) -> Future[list[Face]]:
         """`analyze_one` without the wait: a caller with several pictures hands all of them in first.
 
-        Raises EngineClosed after `close`; what the engine raises comes out of the future.
+        parts and detection: as `FaceEngine.analyze` takes them; pictures share a pass with those of equal
+        wishes. urgent: somebody waits for this picture, so it goes before all that are not. Raises
+        EngineClosed after `close`; what the engine raises comes out of the future.
         """
-        answer: Future[list[Face]] = Future()
-        with self._lock:
-            # Under the lock, so that nothing is queued behind the mark that ends the thread.
-            if self._closed:
-                raise EngineClosed("The engine is closed: make a new one to analyse more pictures.")
-            self._jobs.put((image, answer))
-        return answer
+        job = _Job(image, _Wish(self._parts if parts is None else frozenset(parts), detection, urgent))
+        self._jobs.put(job)
+        return job.answer
 
     def close(self) -> None:
         """Finish what is waiting, then end the threads. May be called twice."""
-        with self._lock:
-            if not self._closed:
-                self._closed = True
-                for _ in self._threads:
-                    self._jobs.put(None)
+        self._jobs.close()
         for thread in self._threads:
             if threading.current_thread() is not thread:
                 thread.join()
@@ -98,42 +112,92 @@ class BatchedEngine:
         self.close()
 
     def _work(self) -> None:
-        last = False
-        while not last:
-            first = self._jobs.get()
-            if first is None:
-                return
+        while (first := self._jobs.take()) is not None:
             batch = [first]
             # One pass waits for company. Of several, each takes its share of what waits and begins: a picture
             # taken here is a picture that a free pass beside it does not get.
             most = self._max_batch
             if len(self._threads) > 1:
-                most = min(most, 1 + self._jobs.qsize() // len(self._threads))
+                most = min(most, 1 + self._jobs.count(first.wish) // len(self._threads))
             until = time.monotonic() + self._max_wait
-            while len(batch) < most:
-                try:
-                    more = self._jobs.get(timeout=max(0.0, until - time.monotonic()))
-                except queue.Empty:
-                    break
-                if more is None:
-                    last = True
-                    break
+            while len(batch) < most and (more := self._jobs.take_like(first.wish, until)) is not None:
                 batch.append(more)
             self._answer(batch)
 
     def _answer(self, batch: list[_Job]) -> None:
         """Give every caller an answer or the error of its own picture."""
+        wish = batch[0].wish
         try:
-            results = self._engine.analyze([image for image, _ in batch], parts=self._parts)
+            results = self._engine.analyze(
+                [job.image for job in batch], parts=wish.parts, detection=wish.detection
+            )
             if len(results) != len(batch):
                 raise RuntimeError(f"The engine answered {len(results)} of {len(batch)} pictures.")
         except BaseException as error:  # noqa: BLE001 - handed to the caller, whose picture it may be
             if len(batch) == 1:
-                batch[0][1].set_exception(error)
+                batch[0].answer.set_exception(error)
                 return
             # One bad picture spoils the pass for all: alone, only its own caller hears of it.
             for job in batch:
                 self._answer([job])
             return
-        for (_, answer), faces in zip(batch, results, strict=True):
-            answer.set_result(faces)
+        for job, faces in zip(batch, results, strict=True):
+            job.answer.set_result(faces)
+
+
+class _Line:
+    """Pictures that wait for a pass: the urgent ones first, each kind in the order in which they came."""
+
+    def __init__(self) -> None:
+        self._urgent: deque[_Job] = deque()
+        self._ordinary: deque[_Job] = deque()
+        self._changed = threading.Condition()
+        self._closed = False
+
+    def put(self, job: _Job) -> None:
+        """Raises EngineClosed after `close`."""
+        with self._changed:
+            if self._closed:
+                raise EngineClosed("The engine is closed: make a new one to analyse more pictures.")
+            (self._urgent if job.wish.urgent else self._ordinary).append(job)
+            # All: one that waits for company of another kind would let the picture lie.
+            self._changed.notify_all()
+
+    def take(self) -> _Job | None:
+        """The next picture, waited for; None when the line is closed and empty."""
+        with self._changed:
+            while not (self._urgent or self._ordinary):
+                if self._closed:
+                    return None
+                self._changed.wait()
+            return (self._urgent or self._ordinary).popleft()
+
+    def take_like(self, wish: _Wish, until: float) -> _Job | None:
+        """The next picture with this wish; None when there is none until then (`time.monotonic`).
+
+        A picture that is not urgent gets no company while urgent ones wait: they come first.
+        """
+        line = self._urgent if wish.urgent else self._ordinary
+        with self._changed:
+            while True:
+                if self._urgent and not wish.urgent:
+                    return None
+                for job in line:
+                    if job.wish == wish:
+                        line.remove(job)
+                        return job
+                left = until - time.monotonic()
+                if self._closed or left <= 0:
+                    return None
+                self._changed.wait(left)
+
+    def count(self, wish: _Wish) -> int:
+        """How many pictures with this wish wait."""
+        with self._changed:
+            return sum(job.wish == wish for job in (self._urgent if wish.urgent else self._ordinary))
+
+    def close(self) -> None:
+        """Take nothing more; what waits is still given out."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ml_models.attributes import AttributeModel
+from ml_models.attributes import AttributeFields, AttributeModel
 from ml_models.embedding import EmbeddingModel, SecondView
 from ml_models.emotion import EmotionModel
 from ml_models.eyes import measure
-from ml_models.face_trunk import FaceTrunk, TrunkAnswers, face_crops
+from ml_models.face_trunk import FaceTrunk, face_crops
 from ml_models.head_pose import HeadPoseModel, HeadPoses
 from ml_models.landmark_names import LandmarkModel
 from ml_models.levels import Levels
 from ml_models.mesh import Meshes, MeshModel
 from ml_models.quality import QualityModel, for_recognition
 from ml_models.registry import weight
-from ml_models.types import Eyes, HeadPose, Landmarks, Quality
+from ml_models.types import ATTRIBUTE_PARTS, Eyes, HeadPose, Landmarks, Quality
 
 if TYPE_CHECKING:
     from ml_models.attribute_types import FaceAttributes
@@ -38,12 +38,11 @@ WEIGHTS: dict[str, tuple[str, ...]] = {
 }
 
 
-class Description(TypedDict, total=False):
+class Description(AttributeFields, total=False):
     """What `Face` holds beside box, confidence and five points; only what was asked for."""
 
     emotions: Floats
     embedding: Floats
-    attributes: FaceAttributes
     landmarks: Landmarks
     head_pose: HeadPose
     eyes: Eyes
@@ -88,14 +87,14 @@ class FaceDescriber:
         """The fields of the faces of some pictures, picture by picture, one after another.
 
         boxes (n, 4) and landmarks5 (n, 5, 2): for each picture those of its faces, in pixels. parts: what was
-        asked for, of `ml_models.types.PARTS`.
+        asked for, as `ml_models.types.check_parts` gives it.
         """
         faces: list[Description] = [{} for one in boxes for _ in range(len(one))]
         if not faces or not parts:
             return faces
-        trunk = None
-        if parts & {"emotions", "embedding", "attributes"}:
-            trunk = self._trunk.run(face_crops(levels, landmarks5))
+        trunk: Mapping[str, Floats] = {}
+        if wanted := _of_trunk(parts):
+            trunk = self._trunk.some(face_crops(levels, landmarks5), wanted)
             self._from_trunk(faces, levels, boxes, landmarks5, trunk, parts)
         if parts & {"embedding", "landmarks", "quality"}:
             self._from_mesh(faces, levels, landmarks5, trunk, parts)
@@ -107,25 +106,25 @@ class FaceDescriber:
         levels: Sequence[Levels],
         boxes: Sequence[Floats],
         landmarks5: Sequence[Floats],
-        trunk: TrunkAnswers,
+        trunk: Mapping[str, Floats],
         parts: frozenset[str],
     ) -> None:
         """What the pass through the recognition network serves beside the embedding."""
         if "emotions" in parts:
-            emotions = self._emotion.probabilities(levels, boxes, trunk.emotion)
+            emotions = self._emotion.probabilities(levels, boxes, trunk["emotion"])
             for face, scores in zip(faces, emotions, strict=True):
                 face["emotions"] = scores
-        if "attributes" in parts:
-            attributes = self._attributes.attributes(levels, landmarks5, trunk.features)
-            for face, own in zip(faces, attributes, strict=True):
-                face["attributes"] = own
+        if own := parts & ATTRIBUTE_PARTS:
+            fields = self._attributes.fields(levels, landmarks5, trunk["features"], own)
+            for face, found in zip(faces, fields, strict=True):
+                face.update(found)
 
     def _from_mesh(
         self,
         faces: list[Description],
         levels: Sequence[Levels],
         landmarks5: Sequence[Floats],
-        trunk: TrunkAnswers | None,
+        trunk: Mapping[str, Floats],
         parts: frozenset[str],
     ) -> None:
         """What the face mesh shows: landmarks, pose and eyes; and what needs it: quality and embedding."""
@@ -139,9 +138,9 @@ class FaceDescriber:
             poses = self._pose.poses(surfaces)
         if "quality" in parts:
             self._judge(faces, levels, landmarks5, poses)
-        if "embedding" in parts and trunk is not None:
+        if "embedding" in parts:
             edges = np.cumsum([len(points) for points in landmarks5])[:-1]
-            embeddings = self._embedding.joined(trunk.embedding, levels, np.split(surfaces, edges))
+            embeddings = self._embedding.joined(trunk["embedding"], levels, np.split(surfaces, edges))
             for face, embedding in zip(faces, embeddings, strict=True):
                 face["embedding"] = embedding
 
@@ -178,6 +177,12 @@ class FaceDescriber:
                 noise_level=noise,
                 for_recognition=answer,
             )
+
+
+def _of_trunk(parts: frozenset[str]) -> frozenset[str]:
+    """What the parts need of the recognition network, of `ml_models.face_trunk.ANSWERS`."""
+    needs = {"embedding": "embedding", "emotions": "emotion", **dict.fromkeys(ATTRIBUTE_PARTS, "features")}
+    return frozenset(needs[part] for part in parts if part in needs)
 
 
 def versions_of(names: Sequence[str]) -> str:

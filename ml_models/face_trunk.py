@@ -6,6 +6,7 @@ and the attribute network goes on from one of them (`ml_models.attribute_net`).
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +22,7 @@ from ml_models.embedding_net import SIZE, layers
 from ml_models.emotion_graphs import TAPS, emotion_head
 from ml_models.levels import Levels
 from ml_models.registry import WeightError, weight
-from ml_models.runtime import Network
+from ml_models.runtime import Network, Node
 
 Floats = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
@@ -33,6 +34,8 @@ TEMPLATE = np.array([[48.7, 45.7], [103.2, 45.7], [76.0, 81.2], [51.7, 103.9], [
 #: How much each of the five points counts: the nose moves most when a head turns.
 POINT_WEIGHTS = np.array([1.0, 1.0, 0.3, 1.0, 1.0])
 HEAD_WEIGHTS = "emotion-head-v1"
+#: What one pass can give, in the order of `TrunkAnswers`.
+ANSWERS = ("embedding", "emotion", "features")
 
 
 @dataclass(frozen=True)
@@ -59,10 +62,17 @@ def face_crops(levels: Sequence[Levels], landmarks5: Sequence[NDArray[np.floatin
 
 
 class FaceTrunk:
-    """The network with its verified weights. Threads may share it: it keeps no state."""
+    """The network with its verified weights. Threads may share it.
 
-    def __init__(self, net: Network, bare: Network) -> None:
-        self._net, self._bare = net, bare
+    For sets of answers that leave layers out there are graphs of their own, each compiled when it is asked
+    for first.
+    """
+
+    def __init__(self, parameter: Any, outputs: Mapping[str, Node], streams: int, exact: bool) -> None:
+        self._parameter, self._outputs, self._streams, self._exact = parameter, outputs, streams, exact
+        self._lock = threading.Lock()
+        self._nets: dict[frozenset[str], Network] = {}
+        self._net(frozenset(ANSWERS))
 
     @classmethod
     def load(cls, streams: int = 1, *, exact: bool = False) -> FaceTrunk:
@@ -79,17 +89,34 @@ class FaceTrunk:
             parameter, blocks, embedding = layers(dlib_file.read(weight(WEIGHTS).verified()))
         except DlibFileError as error:
             raise WeightError(f"The weights {WEIGHTS} cannot be read: {error}") from error
-        outputs = [embedding, emotion_head(head, blocks, embedding), blocks[TAPS[0]]]
-        return cls(
-            Network(parameter, outputs, name="face-trunk", exact=exact, streams=streams),
-            Network(parameter, [embedding], name=WEIGHTS, exact=exact, streams=streams),
-        )
+        outputs = (embedding, emotion_head(head, blocks, embedding), blocks[TAPS[0]])
+        return cls(parameter, dict(zip(ANSWERS, outputs, strict=True)), streams, exact)
 
     def embed(self, crops: Pixels) -> Floats:
         """The embeddings (N, 128) of `run` alone, in four fifths of its time."""
-        found: Floats = self._bare.run(crops)[0]
+        found: Floats = self._net(frozenset({"embedding"})).run(crops)[0]
         return found
 
     def run(self, crops: Pixels) -> TrunkAnswers:
         """The answers to aligned crops, uint8 (N, 150, 150, 3); N may be 0."""
-        return TrunkAnswers(*self._net.run(crops))
+        return TrunkAnswers(**self.some(crops, frozenset(ANSWERS)))
+
+    def some(self, crops: Pixels, wanted: frozenset[str]) -> dict[str, Floats]:
+        """Those answers of `run` that are wanted, of `ANSWERS`, and the same numbers.
+
+        The emotion head is not run when nobody wants it, nor the upper half for the features alone. They are
+        an answer of every such graph: without that half precision rounds elsewhere.
+        """
+        # The head reads the whole network, so with it nothing is left to leave out.
+        run = frozenset(ANSWERS) if "emotion" in wanted else wanted | {"features"}
+        names = [name for name in ANSWERS if name in run]
+        return dict(zip(names, self._net(run).run(crops), strict=True))
+
+    def _net(self, wanted: frozenset[str]) -> Network:
+        with self._lock:
+            if wanted not in self._nets:
+                outputs = [self._outputs[name] for name in ANSWERS if name in wanted]
+                self._nets[wanted] = Network(
+                    self._parameter, outputs, name=WEIGHTS, exact=self._exact, streams=self._streams
+                )
+            return self._nets[wanted]

@@ -8,6 +8,7 @@ numbers for anything.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -108,8 +109,14 @@ class FakeEngine:
             fields["emotions"] = np.array(SCORES, dtype=np.float32)
         if "embedding" in parts:
             fields["embedding"] = np.full(128, 128**-0.5, dtype=np.float32)
-        if "attributes" in parts:
-            fields["attributes"] = ATTRIBUTES
+        if "age" in parts:
+            fields["age"] = ATTRIBUTES.age
+        if "gender" in parts:
+            fields["male"] = ATTRIBUTES.male
+        if "appearance" in parts:
+            asked: dict[str, None] = {} if "age" in parts else {"age": None, "age_range": None}
+            asked |= {} if "gender" in parts else {"male": None}
+            fields["attributes"] = replace(ATTRIBUTES, **asked)
         if "landmarks" in parts:
             # Every point in the middle of the box: the stand-in has no idea of a face's shape.
             flat = np.array([left + width / 2, top + height / 2], dtype=np.float32)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ml_models.affect import arousal_of, valence_of
+from ml_models.attribute_types import gender_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,6 +23,9 @@ Box = tuple[float, float, float, float]
 
 #: What a caller may ask of the engine beside box, confidence and the five points.
 PARTS: frozenset[str] = frozenset({"emotions", "embedding", "attributes", "landmarks", "quality"})
+#: What "attributes" is short for; a caller may name some of them instead. appearance: all but age and gender.
+#: What is not named is not computed.
+ATTRIBUTE_PARTS: frozenset[str] = frozenset({"age", "gender", "appearance"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,7 +105,9 @@ class Face:
     the mouth (left and right as seen in the picture); may lie outside a picture whose edge cuts the face.
     emotions: float32 (8,), probabilities in the order of `ml_models.EMOTIONS`; they sum to 1.
     embedding: float32 (128,) of length 1; the smaller the Euclidean distance, the likelier the same person.
-    attributes: age, gender, smile, glasses, hair and so on. landmarks, head_pose, eyes: from the face mesh.
+    age: years that people would guess, in [0, 100]. male: probability in [0, 1] that people call the face
+    male, otherwise female. attributes: smile, glasses, hair and so on, with age and gender where these were
+    asked for too. landmarks, head_pose, eyes: from the face mesh.
     """
 
     box: Box
@@ -109,6 +115,8 @@ class Face:
     landmarks5: NDArray[np.float32]
     emotions: NDArray[np.float32] | None = None
     embedding: NDArray[np.float32] | None = None
+    age: float | None = None
+    male: float | None = None
     attributes: FaceAttributes | None = None
     landmarks: Landmarks | None = None
     head_pose: HeadPose | None = None
@@ -116,14 +124,14 @@ class Face:
     quality: Quality | None = None
 
     @property
-    def age(self) -> float | None:
-        """Years that people would guess, in [0, 100]."""
-        return None if self.attributes is None else self.attributes.age
+    def gender(self) -> str | None:
+        """ "male" or "female", whichever people would likelier say."""
+        return gender_of(self.male)
 
     @property
-    def gender(self) -> str | None:
-        """ "male" or "female", whichever people would likelier say; `attributes.male` is the probability."""
-        return None if self.attributes is None else self.attributes.gender
+    def gender_confidence(self) -> float | None:
+        """Probability in [0.5, 1] of `gender`."""
+        return None if self.male is None else max(self.male, 1 - self.male)
 
     @property
     def smile(self) -> float | None:
@@ -142,14 +150,17 @@ class Face:
 
 
 def check_parts(parts: Collection[str]) -> frozenset[str]:
-    """The parts asked for; ValueError for a name that is none of `PARTS`."""
+    """The parts asked for, with those of `ATTRIBUTE_PARTS` in the place of "attributes".
+
+    ValueError for a name that is none of `PARTS` and `ATTRIBUTE_PARTS`.
+    """
     wanted = frozenset([parts] if isinstance(parts, str) else parts)
-    if unknown := wanted - PARTS:
+    if unknown := wanted - PARTS - ATTRIBUTE_PARTS:
         raise ValueError(
             f"No part is called {', '.join(sorted(map(repr, unknown)))}: "
-            f"choose of {', '.join(sorted(PARTS))}."
+            f"choose of {', '.join(sorted(PARTS | ATTRIBUTE_PARTS))}."
         )
-    return wanted
+    return wanted - {"attributes"} | (ATTRIBUTE_PARTS if "attributes" in wanted else frozenset())
 
 
 class Engine(Protocol):
@@ -164,5 +175,7 @@ class Engine(Protocol):
         images: Sequence[Picture],
         boxes: Sequence[Sequence[Box] | None] | None = None,
         parts: Collection[str] = PARTS,
+        *,
+        detection: Any = None,
     ) -> list[list[Face]]:
         """The faces of every picture, largest first."""

@@ -112,7 +112,7 @@ def start_worker(start: Start) -> Callable[..., Process]:
     def one(**environment: str) -> Process:
         worker = start(
             *("-m", "celery", "-A", "emotionsite", "worker", "--pool", "threads", "--concurrency", "2"),
-            *("-Q", "interactive,batch", "--without-mingle", "--without-gossip"),
+            *("-Q", "interactive,batch,background", "--without-mingle", "--without-gossip"),
             **environment,
         )
         worker.wait_for("engine_ready")
@@ -131,24 +131,48 @@ class Site:
     worker: Process
 
 
+@dataclass
+class Web:
+    """A running web process."""
+
+    url: str
+    process: Process
+
+
 @pytest.fixture()
-def live_site(start: Start, start_worker: Callable[..., Process]) -> Site:
-    """The whole product on a free port: real web, worker, database and broker."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
-    web = start(
-        *("-m", "uvicorn", "emotionsite.asgi:application", "--port", str(port), "--log-level", "info"),
-        PUBLIC_URL=url,
-    )
-    worker = start_worker()
+def start_web(start: Start) -> Callable[..., Web]:
+    """Start a real web process on a free port; `wait_until_ready` says when it answers."""
+
+    def one(**environment: str) -> Web:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        url = f"http://127.0.0.1:{port}"
+        process = start(
+            *("-m", "uvicorn", "emotionsite.asgi:application", "--port", str(port), "--log-level", "info"),
+            **{"PUBLIC_URL": url, **environment},
+        )
+        return Web(url, process)
+
+    return one
+
+
+def wait_until_ready(web: Web) -> None:
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end:
         try:
-            if httpx.get(f"{url}/readyz", timeout=5).status_code == 200:
-                return Site(url, web, worker)
+            if httpx.get(f"{web.url}/readyz", timeout=5).status_code == 200:
+                return
         except httpx.TransportError:
-            assert web.popen.poll() is None, web.log.read_text(errors="replace")
+            assert web.process.popen.poll() is None, web.process.log.read_text(errors="replace")
         time.sleep(0.2)
-    return pytest.fail(f"{url} did not get ready:\n{web.log.read_text(errors='replace')[-4000:]}")
+    pytest.fail(f"{web.url} did not get ready:\n{web.process.log.read_text(errors='replace')[-4000:]}")
+
+
+@pytest.fixture()
+def live_site(start_web: Callable[..., Web], start_worker: Callable[..., Process]) -> Site:
+    """The whole product on a free port: real web, worker, database and broker."""
+    web = start_web()
+    worker = start_worker()
+    wait_until_ready(web)
+    return Site(web.url, web.process, worker)

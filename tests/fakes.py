@@ -7,9 +7,33 @@ from typing import Any
 from PIL import Image
 
 from media_jobs.engine import PictureError
+from ml_models.attribute_types import (
+    FaceAttributes,
+    FacialHair,
+    Glasses,
+    Hair,
+    Makeup,
+    Mask,
+    Occlusion,
+    gender_of,
+)
 
 HAPPY = (0.1, 0.65, 0.05, 0.05, 0.05, 0.04, 0.03, 0.03)
 POINTS = ((1.0, 2.0), (3.0, 4.0), (5.0, 6.0), (7.0, 8.0), (9.0, 10.0))
+AGE, MALE = 34.5, 0.2
+ATTRIBUTES = FaceAttributes(
+    age=AGE,
+    age_range=(28.0, 41.0),
+    male=MALE,
+    smile=0.9,
+    facial_hair=FacialHair(moustache=0.01, beard=0.02, sideburns=0.03),
+    glasses=Glasses(none=0.9, reading=0.08, sunglasses=0.02),
+    headwear=0.04,
+    mask=Mask(worn=0.05, nose_and_mouth_covered=0.01, kind="noMask"),
+    hair=Hair(bald=0.01, invisible=0.02, brown=0.8, blond=0.1, black=0.1, gray=0.03, other=0.05),
+    makeup=Makeup(eyes=0.3, lips=0.6),
+    occlusion=Occlusion(forehead=0.06, eyes=0.07, mouth=0.08),
+)
 
 
 @dataclass
@@ -17,7 +41,18 @@ class FaceWithoutNets:
     box: tuple[float, float, float, float]
     confidence: float = 0.99
     landmarks5: Any = POINTS
-    emotions: Sequence[float] = HAPPY
+    emotions: Sequence[float] | None = HAPPY
+    age: float | None = AGE
+    male: float | None = MALE
+    attributes: FaceAttributes | None = ATTRIBUTES
+
+    @property
+    def gender(self) -> str | None:
+        return gender_of(self.male)
+
+    @property
+    def gender_confidence(self) -> float | None:
+        return None if self.male is None else max(self.male, 1 - self.male)
 
 
 @dataclass

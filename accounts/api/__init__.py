@@ -1,31 +1,134 @@
 """The base of every API view that belongs to a team."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, ClassVar
 
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from django_filters import FilterSet
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework.pagination import CursorPagination
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
-from accounts.access import Access, require_access, team_scope
+from accounts.access import Access, get_access, require_access, team_scope
+from accounts.idempotency import FirstRequest, request_begin
+from accounts.limits import Rate, request_take
+from emotionsite.api.etag import with_etag
+from emotionsite.api.query import check_names, names_of
+from emotionsite.api.sparse import Fields, only, parse_fields
+from emotionsite.filters import filtered
+
+
+class AnsweredBefore(Exception):
+    """The request is a repetition; `response` is the answer that the first one got."""
+
+    def __init__(self, response: HttpResponse) -> None:
+        super().__init__()
+        self.response = response
 
 
 class TeamAPIView(APIView):
     """An API view that runs inside the scope of the team its caller was let into.
 
     `required_scopes` names the right that a method needs where it is not the usual one
-    (`accounts.permissions.TeamScope`).
+    (`accounts.permissions.TeamScope`). Every request counts against the team's rate as soon as it is known
+    whose it is, and every answer from there on says what is left of it.
+
+    The other attributes say what the view understands and answers. They are what it does and what the OpenAPI
+    document says of it (`emotionsite.api.schema`):
+
+    - `reads`: the serializer of what GET shows; `?fields=` chooses among its fields.
+    - `filters` and `pagination_class`: of a list.
+    - `parameters`: further query parameters per method. Any other one is refused.
+    - `problems`: codes of refusals per method, besides those that every route can answer.
+    - `keeps_answers`: whether a POST takes an Idempotency-Key, for which its answer is kept for a day.
     """
 
     access: Access
+    rate: Rate | None = None
+    #: What `?fields=` asked for; None for everything.
+    fields: Fields | None = None
     required_scopes: ClassVar[Mapping[str, str]] = {}
+    reads: ClassVar[type[BaseSerializer[Any]] | None] = None
+    filters: ClassVar[type[FilterSet] | None] = None
+    pagination_class: ClassVar[type[CursorPagination] | None] = None
+    parameters: ClassVar[Mapping[str, Sequence[OpenApiParameter]]] = {}
+    problems: ClassVar[Mapping[str, Sequence[str]]] = {}
+    keeps_answers: ClassVar[bool] = True
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        self._first: FirstRequest | None = None
         with ExitStack() as self._entered:
-            return super().dispatch(request, *args, **kwargs)
+            response = super().dispatch(request, *args, **kwargs)
+            return self._finished(response) if isinstance(response, Response) else response
+
+    def _finished(self, response: Response) -> HttpResponse:
+        """Render while the team's scope is still entered; then the bytes are known that are kept and tagged."""
+        response.render()
+        if self._first is not None:
+            self._first.keep(response)
+        if self.request.method in SAFE_METHODS and response.status_code == 200:
+            return with_etag(self.request._request, response)  # noqa: SLF001
+        return response
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         # Authentication and permission first; only then is it known which team to enter.
         super().initial(request, *args, **kwargs)
         self.access = require_access(request._request)  # noqa: SLF001
         self._entered.enter_context(team_scope(self.access.team))
+        if self.reads is not None:
+            check_names(request.query_params, known=names_of(self, request.method or ""))
+        if self.reads is not None and request.method in SAFE_METHODS and "fields" in request.query_params:
+            self.fields = parse_fields(request.query_params["fields"], self.reads())
+        if request.method == "POST" and self.keeps_answers:
+            self._begin(request)
+
+    def _begin(self, request: Request) -> None:
+        """Look whether this POST is a repetition of one that was carried out."""
+        begun = request_begin(access=self.access, request=request)
+        if isinstance(begun, HttpResponse):
+            raise AnsweredBefore(begun)
+        self._first = begun
+        if begun is not None:
+            self._entered.callback(begun.give_back)
+
+    def handle_exception(self, exc: Exception) -> Any:
+        return exc.response if isinstance(exc, AnsweredBefore) else super().handle_exception(exc)
+
+    def show(self, instance: Any, **context: Any) -> Response:
+        """The answer of a GET: `instance` through the serializer in `reads`, only with the fields asked for."""
+        assert self.reads is not None
+        return Response(only(self.reads(instance, context=context), self.fields).data)
+
+    def show_page(self, queryset: QuerySet[Any], **context: Any) -> Response:
+        """The answer of a GET of a list: filtered, one page, each entry through the serializer in `reads`."""
+        assert self.reads is not None
+        assert self.pagination_class is not None
+        if self.filters is not None:
+            queryset = filtered(self.filters, self.request.query_params, queryset)
+        pages = self.pagination_class()
+        page = pages.paginate_queryset(queryset, self.request, view=self)
+        return pages.get_paginated_response(
+            only(self.reads(page, many=True, context=context), self.fields).data
+        )
+
+    def wants(self, name: str) -> bool:
+        """Whether the caller wants to see this field, so that it has to be read from the database."""
+        return self.fields is None or name in self.fields
+
+    def perform_authentication(self, request: Request) -> None:
+        super().perform_authentication(request)
+        access = get_access(request._request)  # noqa: SLF001
+        if access is not None:
+            self.rate = request_take(access)
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        for name, value in (self.rate.headers if self.rate else {}).items():
+            response[name] = value
+        return response

@@ -277,7 +277,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="auditevent",
-            index=models.Index(fields=["team", "object_type", "object_id"], name="audit_by_object"),
+            index=models.Index(fields=["object_type", "object_id"], name="audit_by_object"),
         ),
         migrations.AddIndex(
             model_name="idempotentrequest",

@@ -111,6 +111,9 @@ CREATE TRIGGER accounts_usage_begin AFTER INSERT ON accounts_team
 
 INSERT INTO accounts_teamusage (team_id, month, pictures, stored_faces, stored_bytes)
     SELECT id, date_trunc('month', now() AT TIME ZONE 'UTC')::date, 0, 0, 0 FROM accounts_team;
+-- Checked now: a table with checks still to come cannot be altered.
+SET CONSTRAINTS ALL IMMEDIATE;
+SET CONSTRAINTS ALL DEFERRED;
 """
 NO_USAGE_ROW = """
 DROP TRIGGER accounts_usage_begin ON accounts_team;

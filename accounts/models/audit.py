@@ -45,7 +45,7 @@ class AuditEvent(models.Model):
             models.Index(fields=["team", "-created_at", "-id"], name="audit_newest_first"),
             models.Index(fields=["team", "action", "-created_at"], name="audit_by_action"),
             models.Index(fields=["team", "actor_id", "-created_at"], name="audit_by_actor"),
-            models.Index(fields=["team", "object_type", "object_id"], name="audit_by_object"),
+            models.Index(fields=["object_type", "object_id"], name="audit_by_object"),
         ]
 
     def __str__(self) -> str:

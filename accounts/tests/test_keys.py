@@ -9,8 +9,8 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.access import across_teams, team_scope
+from accounts.keys import KEY_PATTERN, api_key_authenticate, api_key_create
 from accounts.models import ApiKey
-from accounts.services import KEY_PATTERN, api_key_authenticate, api_key_create
 from conftest import People
 from emotionsite.settings.security import peppers_from_text
 

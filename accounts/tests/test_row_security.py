@@ -9,8 +9,8 @@ from django.db import connection, transaction
 from django.db.utils import ProgrammingError
 
 from accounts.access import across_teams, team_scope
+from accounts.keys import api_key_create
 from accounts.models import ApiKey, AuditEvent, Team, TeamUsage
-from accounts.services import api_key_create
 from conftest import People
 from emotionsite.supervisor.postgres_roles import APP
 from media_jobs.models import Media

@@ -170,6 +170,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="face",
+            index=models.Index(fields=["team", "gender"], name="face_by_gender"),
+        ),
+        migrations.AddIndex(
+            model_name="face",
             index=models.Index(fields=["team", "-created_at", "-id"], name="face_newest_first"),
         ),
     ]

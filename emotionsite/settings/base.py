@@ -4,9 +4,12 @@
 from .env import BASE_DIR as BASE_DIR
 from .env import DATA_DIR as DATA_DIR
 from .env import env
+from .limits import *  # noqa: F403
 from .logs import *  # noqa: F403
+from .openapi import *  # noqa: F403
 from .security import *  # noqa: F403
 from .services import *  # noqa: F403
+from .sign_in import *  # noqa: F403
 
 SECRET_KEY = env.str("SECRET_KEY", default="")
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
@@ -114,6 +117,10 @@ MIN_UPLOAD_BYTES = 1024
 MAX_IMAGE_PIXELS = int(env.float("MAX_MEGAPIXELS", default=50.0) * 1_000_000)
 # Room for the form around the file; the ASGI guard cuts a longer body off while it arrives.
 MAX_REQUEST_BYTES = MAX_UPLOAD_BYTES + 256 * 1024
+# A ZIP archive of pictures may be larger than one picture; only the addresses that take one let it in.
+MAX_ARCHIVE_BYTES = int(env.float("MAX_ARCHIVE_MB", default=500.0) * 1024 * 1024)
+MAX_ARCHIVE_REQUEST_BYTES = max(MAX_REQUEST_BYTES, MAX_ARCHIVE_BYTES + 256 * 1024)
+ARCHIVE_PATHS = frozenset({"/api/v1/batches", "/team/batches/new"})
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 FILE_UPLOAD_TEMP_DIR = env.str("UPLOAD_TEMP_DIR", default="") or None
@@ -125,11 +132,13 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["accounts.permissions.TeamScope"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": [
-        "rest_framework.parsers.JSONParser",
-        "rest_framework.parsers.MultiPartParser",
-    ],
+    # Views that take files name the parser of forms themselves.
+    "DEFAULT_PARSER_CLASSES": ["emotionsite.api.parsers.BoundedJSONParser"],
     "EXCEPTION_HANDLER": "emotionsite.api_errors.problem_exception_handler",
     "DEFAULT_PAGINATION_CLASS": "emotionsite.pagination.NewestFirst",
+    "DEFAULT_SCHEMA_CLASS": "emotionsite.api.schema.ApiSchema",
+    # `format` is a parameter of ours, and OPTIONS tells nothing that the OpenAPI document does not.
+    "URL_FORMAT_OVERRIDE": None,
+    "DEFAULT_METADATA_CLASS": None,
     "UNAUTHENTICATED_USER": None,
 }

@@ -42,6 +42,10 @@ STORAGES = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 
+# --- Addresses that clients give --------------------------------------------------------------------
+# Hosts, addresses and networks that may be fetched from although they are not on the public internet.
+URL_FETCH_ALLOW = env.list("URL_FETCH_ALLOW", default=[])
+
 # --- Celery -----------------------------------------------------------------------------------------
 CELERY_BROKER_URL = f"{REDIS_URL}/0"
 # The row of a job is the truth about it, so no task result is kept.
@@ -49,7 +53,14 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_TASK_DEFAULT_QUEUE = "interactive"
+# interactive: a client waits. batch: many photos, for a worker that steps back (WORKER_NICE). background: all
+# that needs no face engine. A task that names no queue must not make clients wait.
+CELERY_TASK_QUEUES = {
+    name: {"exchange": name, "routing_key": name} for name in ("interactive", "batch", "background")
+}
+CELERY_TASK_DEFAULT_QUEUE = "background"
+# How far a worker steps back behind other processes, 0 to 19.
+WORKER_NICE = env.int("WORKER_NICE", default=0)
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = "UTC"
@@ -73,8 +84,20 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 CELERY_BEAT_SCHEDULE = {
     "send-forgotten-chunks": {"task": "media_jobs.tasks.send_forgotten_chunks", "schedule": 30.0},
+    "send-forgotten-listings": {"task": "media_jobs.tasks.send_forgotten_listings", "schedule": 60.0},
+    "send-due-webhooks": {"task": "media_jobs.tasks.send_due_webhooks", "schedule": 5.0},
+    "prune-webhook-deliveries": {"task": "media_jobs.tasks.prune_webhook_deliveries", "schedule": 3600.0},
     "erase-released-files": {"task": "media_jobs.tasks.erase_released_files", "schedule": 60.0},
+    "note-requests": {"task": "accounts.tasks.note_requests", "schedule": 60.0},
+    "take-up-long-work": {"task": "media_jobs.tasks.take_up_long_work", "schedule": 60.0},
+    "enforce-retention": {"task": "media_jobs.tasks.enforce_retention", "schedule": 300.0},
 }
+
+# --- Detection while a client waits ---------------------------------------------------------------
+# Seconds until the answer is 408, unless the request says otherwise.
+DETECT_DEADLINE_SECONDS = env.float("DETECT_DEADLINE_SECONDS", default=10.0)
+# Clients that may wait at once in a web process; each holds a thread and a picture, no database connection.
+DETECT_WAITING = env.int("DETECT_WAITING", default=64)
 
 # --- Engine ---------------------------------------------------------------------------------------
 # Threads among which one pass shares its photos and faces, and passes that run at once in a worker. Together

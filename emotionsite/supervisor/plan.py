@@ -1,4 +1,4 @@
-"""What a run starts: the management commands, the web process, the worker and the scheduler."""
+"""What a run starts: the management commands, the web process, the workers and the scheduler."""
 
 from __future__ import annotations
 
@@ -15,6 +15,10 @@ from emotionsite.supervisor.processes import Command
 PROJECT = Path(__file__).resolve().parent.parent.parent
 WEB_STOP_SECONDS = 5
 WORKER_STOP_SECONDS = 20
+# Photos of batches wait for whoever looks at a page or waits for an answer.
+BATCH_NICE = "10"
+# They wait for other servers rather than compute.
+BACKGROUND_THREADS = "4"
 
 
 @dataclass(frozen=True)
@@ -34,19 +38,25 @@ class Options:
 
 @dataclass(frozen=True)
 class Role:
-    """A process that runs as long as the site does, and is started again when it dies."""
+    """A process that runs as long as the site does, and is started again when it dies.
+
+    `environment` is added to that of all. The first run of a data folder needs those that are `first` before
+    the others: the sample photos are analysed with them.
+    """
 
     name: str
     title: str
     argv: Sequence[str]
     stop_seconds: float
+    environment: Mapping[str, str] = field(default_factory=dict)
+    first: bool = False
 
     def command(self, data: DataDir, environment: Mapping[str, str]) -> Command:
         return Command(
             self.title,
             self.argv,
             data.log(self.name),
-            environment,
+            {**environment, **self.environment},
             folder=PROJECT,
             stop_signals=((signal.SIGTERM, self.stop_seconds),),
         )
@@ -54,7 +64,7 @@ class Role:
 
 @dataclass(frozen=True)
 class Plan:
-    """The programs of a run. `roles` are started in order and stopped in order: web, scheduler, worker."""
+    """The programs of a run. `roles` are stopped in order: web, scheduler, then the workers together."""
 
     migrate: Sequence[str]
     demo: Sequence[str]
@@ -68,6 +78,7 @@ def site_plan(options: Options, data: DataDir) -> Plan:
     python = [sys.executable, "-u"]
     manage = [*python, str(PROJECT / "manage.py")]
     threads = os.environ.get("WORKER_THREADS") or str(max(4, min(16, 2 * (os.cpu_count() or 2))))
+    nice = os.environ.get("WORKER_NICE") or BATCH_NICE
     celery = [*python, "-m", "celery", "-A", "emotionsite"]
     web = [
         *python,
@@ -76,11 +87,15 @@ def site_plan(options: Options, data: DataDir) -> Plan:
         *("--no-access-log", "--no-server-header", "--lifespan", "off"),
         *("--timeout-graceful-shutdown", str(WEB_STOP_SECONDS)),
     ]
-    worker = [
-        *celery,
-        *("worker", "--pool", "threads", "--concurrency", threads, "-Q", "interactive,batch"),
-        *("--loglevel", "INFO", "--without-gossip", "--without-mingle"),
-    ]
+
+    def worker(name: str, queue: str, threads: str) -> list[str]:
+        return [
+            *celery,
+            # Names of workers on one machine must differ, or their answers are taken for one another's.
+            *("worker", "--hostname", f"{name}@%h", "--pool", "threads", "--concurrency", threads),
+            *("-Q", queue, "--loglevel", "INFO", "--without-gossip", "--without-mingle"),
+        ]
+
     beat = [
         *celery,
         *("beat", "--schedule", str(data.run / "beat-schedule"), "--pidfile=", "--loglevel", "INFO"),
@@ -89,9 +104,28 @@ def site_plan(options: Options, data: DataDir) -> Plan:
         migrate=[*manage, "migrate", "--noinput"],
         demo=[*manage, "create_demo"],
         roles=[
-            Role("web", "The web process", web, WEB_STOP_SECONDS + 3),
+            Role("web", "The web process", web, WEB_STOP_SECONDS + 3, first=True),
             Role("beat", "The scheduler", beat, 5),
-            Role("worker", "The worker", worker, WORKER_STOP_SECONDS),
+            Role(
+                *("worker", "The worker", worker("worker", "interactive", threads)),
+                stop_seconds=WORKER_STOP_SECONDS,
+                environment={"WORKER_NICE": "0"},
+                first=True,
+            ),
+            Role(
+                *("batch", "The worker of batches", worker("batch", "batch", threads)),
+                stop_seconds=WORKER_STOP_SECONDS,
+                environment={"WORKER_NICE": nice},
+            ),
+            Role(
+                *(
+                    "background",
+                    "The background worker",
+                    worker("background", "background", BACKGROUND_THREADS),
+                ),
+                stop_seconds=WORKER_STOP_SECONDS,
+                environment={"WORKER_NICE": "0"},
+            ),
         ],
         environment={"WORKER_THREADS": threads},
     )

@@ -117,6 +117,7 @@ class Child:
         self.started = 0.0
         self._table = table
         self._process: subprocess.Popen[bytes] | None = None
+        self._asked_to_stop = False
         self._log_start = 0
 
     @property
@@ -154,6 +155,7 @@ class Child:
         finally:
             os.close(descriptor)
         self.started = time.monotonic()
+        self._asked_to_stop = False
         self._table.add(command.name, self._process.pid, command.stop_signals[0][0])
 
     def poll(self) -> int | None:
@@ -169,14 +171,22 @@ class Child:
     def running(self) -> bool:
         return self._process is not None and self.poll() is None
 
+    def ask_to_stop(self) -> None:
+        """Send the first stop signal without waiting; `stop` then waits and does not send it again."""
+        if self._process is not None and self.poll() is None and not self._asked_to_stop:
+            self._process.send_signal(self.command.stop_signals[0][0])
+            self._asked_to_stop = True
+
     def stop(self, hurried: Callable[[], bool] = never) -> None:
         """End the process by its stop signals, then by force. `hurried` cuts every wait to half a second."""
         if self._process is None:
             return
-        for number, seconds in self.command.stop_signals:
+        self.ask_to_stop()
+        for place, (number, seconds) in enumerate(self.command.stop_signals):
             if self.poll() is not None:
                 break
-            self._process.send_signal(number)
+            if place:
+                self._process.send_signal(number)
             self._wait(seconds, hurried)
         self.kill()
 

@@ -15,6 +15,7 @@ QUICK_DEATH_SECONDS = 30.0
 MAX_QUICK_DEATHS = 5
 FIRST_PAUSE_SECONDS = 1.0
 MAX_PAUSE_SECONDS = 15.0
+STOPPED_FIRST = ("web", "beat")
 
 
 class RoleProcess:
@@ -41,6 +42,11 @@ class RoleProcess:
     def kill(self) -> None:
         """End it as a crash would."""
         self._child.kill()
+
+    def ask_to_stop(self) -> None:
+        """Send the first stop signal and do not wait."""
+        self._start_again_at = None
+        self._child.ask_to_stop()
 
     def stop(self, hurried: Callable[[], bool]) -> None:
         self._start_again_at = None
@@ -72,7 +78,7 @@ class RoleProcess:
 
 
 class RoleSet:
-    """All roles of a plan, in the order in which they are stopped."""
+    """All roles of a plan that were started."""
 
     def __init__(self, data: DataDir, table: ProcessTable, console: Console) -> None:
         self._data, self._table, self._console = data, table, console
@@ -90,5 +96,12 @@ class RoleSet:
             process.attend(self._console, time.monotonic())
 
     def stop(self, hurried: Callable[[], bool] = never) -> None:
-        for process in self.processes:
+        """End web and scheduler one after the other, so that no more work comes; then all others together."""
+        alone = [process for name in STOPPED_FIRST for process in self.processes if process.role.name == name]
+        others = [process for process in self.processes if process not in alone]
+        for process in alone:
+            process.stop(hurried)
+        for process in others:
+            process.ask_to_stop()
+        for process in others:
             process.stop(hurried)

@@ -20,7 +20,7 @@ from emotionsite.supervisor.files import (
     free_bytes,
     write_private,
 )
-from emotionsite.supervisor.plan import Options, Plan, base_environment, site_plan
+from emotionsite.supervisor.plan import Options, Plan, Role, base_environment, site_plan
 from emotionsite.supervisor.ports import check_web_port
 from emotionsite.supervisor.processes import (
     Command,
@@ -124,17 +124,24 @@ class Supervisor:
         with console.step("Bringing the database up to date"):
             self._migrate(plan.migrate, services)
         # The first run waits for the worker, to have the sample photos analysed. A later one does not,
-        # and its site answers sooner when the worker, loading the engine, does not compete with it.
-        first = plan.roles if not data.first_login_file.exists() else plan.roles[:1]
-        with console.step("Starting the web process, the scheduler and the worker"):
+        # and its site answers sooner when nothing that loads an engine competes with it.
+        fresh = not data.first_login_file.exists()
+        first = [role for role in plan.roles if role.first and (fresh or role is plan.roles[0])]
+        with console.step("Starting the web process, the scheduler and the workers"):
             self._roles.start(first, self._environment)
             demo = self._start_demo(plan.demo)
         with console.step(f"Waiting until {self._options.url} answers"):
             self._wait_ready(plan.ready_path)
-            self._roles.start(plan.roles[len(first) :], self._environment)
+            if not fresh:
+                self._start_others(plan, first)
         with console.step("Preparing the demo team"):
             demo.finish(self._attend)
+            if fresh:
+                self._start_others(plan, first)
         self._print_banner()
+
+    def _start_others(self, plan: Plan, first: Sequence[Role]) -> None:
+        self._roles.start([role for role in plan.roles if role not in first], self._environment)
 
     def _start_demo(self, argv: Sequence[str]) -> DemoTeam:
         # Its own lines are for people; what the application logs meanwhile matters only when it is bad.

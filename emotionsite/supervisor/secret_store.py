@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 
 from emotionsite.supervisor.errors import SupervisorError
 from emotionsite.supervisor.files import DataDir, write_private
@@ -55,6 +55,36 @@ def load_or_create(data: DataDir) -> Secrets:
         created = Secrets.generate()
         write_private(path, json.dumps(asdict(created), indent=2) + "\n")
         return created
+    return _read(data)
+
+
+def peppers_stored(data: DataDir) -> str | None:
+    """The peppers in the secrets of `data`; None where there are none, as in a container.
+
+    Raises SupervisorError when the file is damaged.
+    """
+    return _read(data).api_key_peppers if data.secrets_file.exists() else None
+
+
+def peppers_replace(data: DataDir, peppers: str) -> None:
+    """Put other peppers into the secrets of `data`; the next start uses them. The file keeps its owner.
+
+    Raises SupervisorError when the file is damaged or cannot be written.
+    """
+    path = data.secrets_file
+    changed = replace(_read(data), api_key_peppers=peppers)
+    owner = path.stat()
+    try:
+        write_private(path, json.dumps(asdict(changed), indent=2) + "\n")
+        os.chown(path, owner.st_uid, owner.st_gid)
+    except OSError as error:
+        raise SupervisorError(
+            f"{path} cannot be written ({error.strerror}): call this as the user that runs `make run`."
+        ) from error
+
+
+def _read(data: DataDir) -> Secrets:
+    path = data.secrets_file
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

@@ -111,6 +111,7 @@ def test_a_good_request_id_is_kept() -> None:
     [
         ("/accounts/password/reset/key/1-abc-def/?x=1", "GET /accounts/password/reset/key/…/"),
         ("/accounts/confirm-email/MQ:1abc/", "GET /accounts/confirm-email/…/"),
+        ("/accounts/invitations/aB-c_d/", "GET /accounts/invitations/…/"),
         ("/photos/?page=2", "GET /photos/"),
     ],
 )

@@ -1,10 +1,13 @@
-"""`/api/v1/media` and `/api/v1/jobs`."""
+"""`/api/v1/media`."""
 
 from uuid import UUID
 
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import status
+from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -14,18 +17,37 @@ from media_jobs import selectors, services
 from media_jobs.refusals import refuse
 from media_jobs.responses import file_response
 
-from .serializers import JobSerializer, MediaDetailSerializer, MediaSerializer
+from .filters import MediaFilter
+from .serializers import MediaDetailSerializer, MediaSerializer, UploadedSerializer, UploadSerializer
 
 
 class MediaListView(TeamAPIView):
-    """GET: the team's photos, newest first, in cursor pages. POST: upload one photo."""
+    reads = MediaSerializer
+    filters = MediaFilter
+    pagination_class = NewestFirst
+    parser_classes = (MultiPartParser,)
+    problems = {
+        "POST": (
+            *("file_missing", "file_too_small", "format_not_supported", "svg_not_supported"),
+            *("too_many_pixels", "too_few_pixels", "too_many_frames", "picture_truncated", "picture_damaged"),
+            *("quota_pictures", "quota_storage"),
+        )
+    }
 
+    @extend_schema(tags=["media"], summary="List photos")
     def get(self, request: Request) -> Response:
-        pages = NewestFirst()
-        page = pages.paginate_queryset(selectors.photos(), request, view=self)
-        return pages.get_paginated_response(MediaSerializer(page, many=True).data)
+        """The team's photos, newest first, without their faces."""
+        return self.show_page(selectors.photos())
 
+    @extend_schema(
+        tags=["media"],
+        summary="Upload a photo",
+        request={"multipart/form-data": UploadSerializer},
+        responses={202: UploadedSerializer},
+    )
     def post(self, request: Request) -> Response:
+        """Checks and stores one picture and queues its analysis. Bytes that the team has already are not stored
+        again: the answer then names the photo they became."""
         file = request.FILES.get("file")
         if file is None:
             raise refuse("file_missing")
@@ -42,37 +64,39 @@ class MediaListView(TeamAPIView):
 
 
 class MediaDetailView(TeamAPIView):
-    """GET: a photo with its faces. DELETE: the photo, its faces and its files."""
+    reads = MediaDetailSerializer
 
+    @extend_schema(tags=["media"], summary="Show a photo with its faces")
     def get(self, request: Request, media_id: UUID) -> Response:
-        photo = get_object_or_404(selectors.photos().prefetch_related("faces"), pk=media_id)
-        return Response(MediaDetailSerializer(photo).data)
+        """A photo and, once it is analysed, the faces in it, the largest first."""
+        photos = selectors.photos()
+        if self.wants("faces"):
+            photos = photos.prefetch_related("faces")
+        return self.show(get_object_or_404(photos, pk=media_id))
 
+    @extend_schema(tags=["media"], summary="Erase a photo")
     def delete(self, request: Request, media_id: UUID) -> Response:
+        """The photo, its faces and its files are gone when the answer comes; work that waits for it is cancelled."""
         get_object_or_404(selectors.media(), pk=media_id)
         services.media_delete(media_id=media_id)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-class MediaFileView(TeamAPIView):
-    """GET: the original, the preview or the thumbnail of a photo."""
+PICTURES = ("image/jpeg", "image/png", "image/gif", "image/bmp", "image/webp", "image/heic", "image/tiff")
 
+
+class MediaFileView(TeamAPIView):
+    @extend_schema(
+        tags=["media"],
+        summary="Fetch a file of a photo",
+        operation_id="media_file",
+        responses={
+            **{(200, kind): OpenApiTypes.BINARY for kind in PICTURES},
+            302: OpenApiResponse(description="The original is kept on S3; fetch it there, without your key."),
+            304: OpenApiResponse(description="What you have is still the same."),
+        },
+    )
     def get(self, request: Request, media_id: UUID, part: str) -> HttpResponse:
+        """The original as it was sent, a preview of at most 1600 pixels, or a thumbnail of at most 320."""
         photo = get_object_or_404(selectors.media(), pk=media_id)
         return file_response(request._request, photo, part)  # noqa: SLF001
-
-
-class JobListView(TeamAPIView):
-    """GET: the team's jobs, newest first."""
-
-    def get(self, request: Request) -> Response:
-        pages = NewestFirst()
-        page = pages.paginate_queryset(selectors.jobs(), request, view=self)
-        return pages.get_paginated_response(JobSerializer(page, many=True).data)
-
-
-class JobDetailView(TeamAPIView):
-    """GET: how far a job is."""
-
-    def get(self, request: Request, job_id: UUID) -> Response:
-        return Response(JobSerializer(get_object_or_404(selectors.jobs(), pk=job_id)).data)

@@ -52,6 +52,7 @@ class Migration(migrations.Migration):
                     models.BooleanField(default=False, help_text="erased when any photo of the team is"),
                 ),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("beat_at", models.DateTimeField(help_text="last sign of the worker that has it", null=True)),
                 ("finished_at", models.DateTimeField(blank=True, null=True)),
                 ("expires_at", models.DateTimeField()),
             ],
@@ -71,7 +72,10 @@ class Migration(migrations.Migration):
                 ),
                 ("subject_id", models.CharField(max_length=64)),
                 ("subject_name", models.CharField(max_length=200)),
-                ("media_ids", models.JSONField(default=list, help_text="photos of a removal of media")),
+                (
+                    "part_ids",
+                    models.JSONField(default=list, help_text="photos to erase, or teams that go with a user"),
+                ),
                 (
                     "status",
                     models.CharField(
@@ -102,7 +106,7 @@ class Migration(migrations.Migration):
                     "id",
                     models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
                 ),
-                ("url", models.URLField(max_length=500)),
+                ("url", models.CharField(max_length=500)),
                 ("description", models.CharField(blank=True, max_length=120)),
                 (
                     "events",
@@ -111,6 +115,9 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("sealed_secret", models.TextField()),
+                ("old_sealed_secret", models.TextField(blank=True, default="")),
+                ("old_secret_until", models.DateTimeField(blank=True, null=True)),
+                ("failing_since", models.DateTimeField(blank=True, null=True)),
                 ("disabled_at", models.DateTimeField(blank=True, null=True)),
                 ("disabled_reason", models.CharField(blank=True, max_length=200)),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
@@ -157,6 +164,9 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("tries", models.PositiveSmallIntegerField(default=0)),
+                ("sent_at", models.DateTimeField(blank=True, null=True)),
+                ("claimed_until", models.DateTimeField(blank=True, null=True)),
                 ("next_attempt_at", models.DateTimeField(blank=True, null=True)),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 ("finished_at", models.DateTimeField(blank=True, null=True)),
@@ -261,11 +271,24 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.AddField(
+            model_name="media",
+            name="faces_erased_at",
+            field=models.DateTimeField(blank=True, null=True),
+        ),
+        migrations.AddIndex(
+            model_name="media",
+            index=models.Index(
+                condition=models.Q(("faces_erased_at", None)),
+                fields=["team", "created_at"],
+                name="media_with_faces",
+            ),
+        ),
+        migrations.AddField(
             model_name="export",
             name="created_by",
             field=models.ForeignKey(
                 null=True,
-                on_delete=django.db.models.deletion.CASCADE,
+                on_delete=django.db.models.deletion.SET_NULL,
                 related_name="+",
                 to=settings.AUTH_USER_MODEL,
             ),
@@ -385,6 +408,10 @@ class Migration(migrations.Migration):
             index=models.Index(
                 condition=models.Q(("status", "pending")), fields=["next_attempt_at"], name="delivery_due"
             ),
+        ),
+        migrations.AddIndex(
+            model_name="webhookdelivery",
+            index=models.Index(fields=["created_at"], name="delivery_age"),
         ),
         migrations.AddConstraint(
             model_name="webhookdelivery",

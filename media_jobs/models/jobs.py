@@ -52,12 +52,19 @@ class Job(models.Model):
     finished_at = models.DateTimeField(null=True)
 
     objects: ClassVar[models.Manager["Job"]] = ScopedManager(team="team")
+    # Beat looks for batches of all teams whose listing was lost; nothing else uses this manager.
+    unscoped: ClassVar[models.Manager["Job"]] = models.Manager()
 
     class Meta:
         indexes = [
             models.Index(fields=["team", "-created_at", "-id"], name="job_newest_first"),
             models.Index(fields=["team", "kind", "-created_at", "-id"], name="job_by_kind_newest_first"),
             models.Index(fields=["created_at"], name="job_listing", condition=models.Q(listing=True)),
+            models.Index(
+                fields=["team"],
+                name="job_open_interactive",
+                condition=models.Q(queue="interactive", status__in=["queued", "running"]),
+            ),
         ]
         constraints = [
             models.CheckConstraint(

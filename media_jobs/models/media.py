@@ -17,7 +17,8 @@ class Media(models.Model):
 
     `original`, `preview` and `thumbnail` are names in the storage. `preview` is empty where browsers can
     show the original as it is. All three are empty once the team's retention has erased the pictures; the
-    entry and its results stay (`pictures_erased_at`). `stored_bytes` is the size of the files that are left.
+    entry and its results stay (`pictures_erased_at`). `faces_erased_at` says the same of the faces, of which
+    the number stays. `stored_bytes` is the size of the files that are left.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -35,6 +36,7 @@ class Media(models.Model):
         default=0, db_default=0, help_text="bytes of all files kept for it; counts against the plan"
     )
     pictures_erased_at = models.DateTimeField(null=True, blank=True)
+    faces_erased_at = models.DateTimeField(null=True, blank=True)
     created_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -49,6 +51,11 @@ class Media(models.Model):
                 fields=["team", "created_at"],
                 name="media_with_pictures",
                 condition=models.Q(pictures_erased_at=None),
+            ),
+            models.Index(
+                fields=["team", "created_at"],
+                name="media_with_faces",
+                condition=models.Q(faces_erased_at=None),
             ),
         ]
 

@@ -13,7 +13,7 @@ class Export(models.Model):
     """A file made of a team's or a user's data, for a while.
 
     One that holds photos or faces (`holds_media`) is erased with any of them. The export that goes before
-    the deletion of a team outlives it, so `team` may be None; only `created_by` can fetch it then.
+    the deletion of a team outlives it, so `team` may be None; it is fetched by the signed link of its mail then.
     """
 
     class Kind(models.TextChoices):
@@ -38,8 +38,9 @@ class Export(models.Model):
     total = models.PositiveIntegerField(default=0)
     error_message = models.CharField(max_length=300, blank=True)
     holds_media = models.BooleanField(default=False, help_text="erased when any photo of the team is")
-    created_by = models.ForeignKey(User, null=True, on_delete=models.CASCADE, related_name="+")
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
+    beat_at = models.DateTimeField(null=True, help_text="last sign of the worker that has it")
     finished_at = models.DateTimeField(null=True, blank=True)
     expires_at = models.DateTimeField()
 
@@ -61,8 +62,8 @@ class Export(models.Model):
 class Removal(models.Model):
     """The deletion of a team, of a user, or of many photos: a job with progress that survives a crash.
 
-    It names its subject by id and by a copy of the name, because the subject is gone at the end. `export` is
-    made first where the person who asked wanted it. `team` is None for the removal of a user.
+    It names its subject by id and, until it is over, by a copy of the name. `export` is made first where the
+    person who asked wanted it. `team` is None for the removal of a user, and once the team is gone.
     """
 
     class Kind(models.TextChoices):
@@ -84,7 +85,7 @@ class Removal(models.Model):
     kind = models.CharField(max_length=5, choices=Kind)
     subject_id = models.CharField(max_length=64)
     subject_name = models.CharField(max_length=200)
-    media_ids = models.JSONField(default=list, help_text="photos of a removal of media")
+    part_ids = models.JSONField(default=list, help_text="photos to erase, or teams that go with a user")
     status = models.CharField(max_length=9, choices=Status, default=Status.QUEUED)
     done = models.PositiveIntegerField(default=0)
     total = models.PositiveIntegerField(default=0)

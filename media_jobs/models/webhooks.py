@@ -2,6 +2,7 @@
 
 import uuid
 from typing import ClassVar
+from urllib.parse import urlsplit
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -14,15 +15,21 @@ class Webhook(models.Model):
     """An address of a team's own program. `sealed_secret` is the signing secret, encrypted.
 
     `events` holds names of `media_jobs.webhooks.EVENTS`. It is off when `disabled_at` is set: by somebody, or
-    because the address answered 410 or failed for too long (`disabled_reason`).
+    because the address answered 410 or failed for too long (`disabled_reason`). A secret that was renewed
+    signs beside the new one until `old_secret_until`. `failing_since` is the first failed call after the last
+    one that was answered.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
-    url = models.URLField(max_length=500)
+    # No URLField: its rules know no host names of one word, which an intranet may use.
+    url = models.CharField(max_length=500)
     description = models.CharField(max_length=120, blank=True)
     events = ArrayField(models.CharField(max_length=40))
     sealed_secret = models.TextField()
+    old_sealed_secret = models.TextField(blank=True, default="")
+    old_secret_until = models.DateTimeField(null=True, blank=True)
+    failing_since = models.DateTimeField(null=True, blank=True)
     disabled_at = models.DateTimeField(null=True, blank=True)
     disabled_reason = models.CharField(max_length=200, blank=True)
     created_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
@@ -36,11 +43,18 @@ class Webhook(models.Model):
     def __str__(self) -> str:
         return self.url
 
+    @property
+    def host(self) -> str:
+        """The host of the address: what may be shown where the rest of it, which may hold tokens, may not."""
+        return urlsplit(self.url).hostname or ""
+
 
 class WebhookDelivery(models.Model):
     """One event on its way to one address. `event_id` is the same for every address and every try.
 
     `dedupe` is what makes an event happen once: a second delivery with the same webhook and key is not made.
+    `attempts` counts all calls, `tries` those since it was last asked for. `sent_at` is when the broker last
+    took its task, `claimed_until` until when one worker has it for itself.
     """
 
     class Status(models.TextChoices):
@@ -57,6 +71,9 @@ class WebhookDelivery(models.Model):
     payload = models.JSONField()
     status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
     attempts = models.PositiveSmallIntegerField(default=0)
+    tries = models.PositiveSmallIntegerField(default=0)
+    sent_at = models.DateTimeField(null=True, blank=True)
+    claimed_until = models.DateTimeField(null=True, blank=True)
     next_attempt_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -75,6 +92,7 @@ class WebhookDelivery(models.Model):
             models.Index(
                 fields=["next_attempt_at"], name="delivery_due", condition=models.Q(status="pending")
             ),
+            models.Index(fields=["created_at"], name="delivery_age"),
         ]
 
     def __str__(self) -> str:

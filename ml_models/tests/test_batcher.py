@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -169,3 +169,62 @@ def test_only_the_parts_asked_for_are_found_out() -> None:
         [face] = batched.analyze_one(np.arange(255 * 30, dtype=np.uint8).reshape(30, 85, 3))
     assert face.emotions is not None
     assert face.embedding is None
+
+
+class Noting(Recorder):
+    """Remembers the first pixel of every picture of every pass, with what was asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.passes: list[tuple[list[int], frozenset[str], Any]] = []
+
+    def analyze(
+        self,
+        images: Sequence[NDArray[np.uint8]],
+        boxes: Any = None,
+        parts: Collection[str] = PARTS,
+        *,
+        detection: Any = None,
+    ) -> list[list[Face]]:
+        self.gate.wait(10)
+        self.passes.append(([int(image[0, 0, 0]) for image in images], frozenset(parts), detection))
+        return FakeEngine.analyze(self, images, parts=parts)
+
+
+def started(recorder: Noting, batched: BatchedEngine) -> Future[list[Face]]:
+    """Hand in a first picture that keeps the only pass busy until the gate opens."""
+    recorder.gate.clear()
+    first = batched.submit(picture(0))
+    time.sleep(0.1)
+    return first
+
+
+def test_pictures_of_equal_wishes_share_a_pass_and_no_others_do() -> None:
+    recorder = Noting()
+    with BatchedEngine(recorder, max_wait=0, parts={"emotions"}) as batched:
+        started(recorder, batched)
+        ages = [batched.submit(picture(n), parts={"age"}) for n in (1, 2)]
+        turned = batched.submit(picture(3), parts={"age"}, detection="detection_02")
+        ages.append(batched.submit(picture(4), parts=["age"]))
+        recorder.gate.set()
+        for answer in (*ages, turned):
+            answer.result(10)
+    assert recorder.passes == [
+        ([0], {"emotions"}, None),
+        ([1, 2, 4], {"age"}, None),
+        ([3], {"age"}, "detection_02"),
+    ]
+
+
+def test_urgent_pictures_go_before_those_that_came_earlier() -> None:
+    recorder = Noting()
+    with BatchedEngine(recorder, max_batch=2, max_wait=0.05) as batched:
+        started(recorder, batched)
+        answers = [batched.submit(picture(n)) for n in (1, 2, 3)]
+        answers.append(batched.submit(picture(9), urgent=True))
+        recorder.gate.set()
+        for answer in answers:
+            answer.result(10)
+    order = [pixels for pixels, _, _ in recorder.passes]
+    assert order[1] == [9], "nothing that is not urgent slows its pass down"
+    assert order[2:] == [[1, 2], [3]]

@@ -14,14 +14,17 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ml_models import EMOTIONS, Face, FaceEngine
+from ml_models.attributes import AttributeModel
+from ml_models.emotion import EmotionModel
 from ml_models.engine import shares
+from ml_models.face_trunk import FaceTrunk
 from ml_models.tests.conftest import scores
-from ml_models.types import PARTS
+from ml_models.types import ATTRIBUTE_PARTS, PARTS
 
 Photo = NDArray[np.uint8]
 
 
-FIELDS = ("emotions", "embedding", "attributes", "landmarks", "head_pose", "eyes", "quality")
+FIELDS = ("emotions", "embedding", "age", "male", "attributes", "landmarks", "head_pose", "eyes", "quality")
 
 
 def assert_alike(first: Any, second: Any) -> None:
@@ -239,11 +242,61 @@ def test_pupils_and_points_lie_where_the_five_points_do(engine: FaceEngine, astr
 def test_only_what_is_asked_for_is_found_out_and_it_is_the_same(
     engine: FaceEngine, astronaut: Photo, part: str
 ) -> None:
-    fields = {"landmarks": {"landmarks", "head_pose", "eyes"}}.get(part, {part})
+    several = {"landmarks": {"landmarks", "head_pose", "eyes"}, "attributes": {"attributes", "age", "male"}}
+    fields = several.get(part, {part})
     [[whole]], [[face]] = engine.analyze([astronaut]), engine.analyze([astronaut], parts=[part])
     assert {name for name in FIELDS if getattr(face, name) is not None} == fields
     for name in fields:
         assert_alike(getattr(face, name), getattr(whole, name))
+
+
+@pytest.mark.parametrize("left_out", ["age", "gender", "appearance"])
+def test_an_attribute_that_is_left_out_is_not_computed_and_changes_no_other(
+    engine: FaceEngine, astronaut: Photo, left_out: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [[whole]] = engine.analyze([astronaut], parts={"attributes"})
+    heads: list[str] = []
+    original = AttributeModel._head
+
+    def noting(self: AttributeModel, name: str, x: Any) -> Any:
+        heads.append(name)
+        return original(self, name, x)
+
+    monkeypatch.setattr(AttributeModel, "_head", noting)
+    [[face]] = engine.analyze([astronaut], parts=ATTRIBUTE_PARTS - {left_out})
+    head = {"age": "age", "gender": "male", "appearance": "labels"}[left_out]
+    assert set(heads) == {"age", "male", "labels"} - {head}
+    assert [face.age, face.gender, face.attributes].count(None) == 1
+    expected = {"age": whole.age, "gender": whole.male, "appearance": None} | {left_out: None}
+    assert (face.age, face.male) == (expected["age"], expected["gender"])
+    if face.attributes is not None:
+        assert (face.attributes.age, face.attributes.male) == (expected["age"], expected["gender"])
+        assert (face.attributes.age_range is None) is (left_out == "age")
+        assert whole.attributes is not None
+        assert face.attributes.smile == whole.attributes.smile
+
+
+def test_without_emotions_the_emotion_networks_are_not_run(
+    engine: FaceEngine, astronaut: Photo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run: list[frozenset[str]] = []
+    original = FaceTrunk._net
+
+    def noting(self: FaceTrunk, wanted: frozenset[str]) -> Any:
+        run.append(wanted)
+        return original(self, wanted)
+
+    def never(*_: Any) -> None:
+        raise AssertionError("the emotion network was run")
+
+    monkeypatch.setattr(FaceTrunk, "_net", noting)
+    monkeypatch.setattr(EmotionModel, "own_logits", never)
+    [[face]] = engine.analyze([astronaut], parts={"attributes", "embedding"})
+    assert face.emotions is None
+    [[alone]] = engine.analyze([astronaut], parts={"attributes"})
+    assert alone.age == face.age
+    assert run
+    assert not [answers for answers in run if "emotion" in answers]
 
 
 def test_nothing_but_the_boxes_may_be_asked_for(engine: FaceEngine, astronaut: Photo) -> None:

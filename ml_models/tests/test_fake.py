@@ -31,9 +31,20 @@ def test_it_always_finds_one_happy_face_in_the_middle() -> None:
 
 @pytest.mark.parametrize("part", sorted(PARTS))
 def test_it_fills_what_is_asked_for_and_nothing_else(part: str) -> None:
-    fields = {"landmarks": {"landmarks", "head_pose", "eyes"}}.get(part, {part})
+    several = {"landmarks": {"landmarks", "head_pose", "eyes"}, "attributes": {"attributes", "age", "male"}}
+    fields = several.get(part, {part})
     [[face]] = FakeEngine().analyze([PHOTO], parts={part})
-    every = {"emotions", "embedding", "attributes", "landmarks", "head_pose", "eyes", "quality"}
+    every = {
+        "emotions",
+        "embedding",
+        "age",
+        "male",
+        "attributes",
+        "landmarks",
+        "head_pose",
+        "eyes",
+        "quality",
+    }
     assert {name for name in every if getattr(face, name) is not None} == fields
     with pytest.raises(ValueError, match="No part is called 'hat'"):
         FakeEngine().analyze([PHOTO], parts={"hat"})

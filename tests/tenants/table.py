@@ -95,8 +95,57 @@ TABLE = [
     api("GET", "api_media", "read"),
     api("DELETE", "api_media", "analyze", ok=204),
     api("GET", "api_media_file", "read"),
+    api("GET", "api_face_list", "read", other=200),
+    api("GET", "api_face", "read"),
+    # Nothing is stored, so there is nothing of anybody's to see; here no worker answers in time.
+    api("POST", "api_detect", "analyze", ok=408, other=408),
     api("GET", "api_job_list", "read", other=200),
     api("GET", "api_job", "read"),
+    # --- People ---------------------------------------------------------------------------------
+    page("GET", "team_members", "read", other=200),
+    page("POST", "team_member_role", "manage", ok=302),
+    page("POST", "team_member_remove", "manage", ok=302),
+    page("POST", "team_member_hand_over", "owner", ok=302),
+    page("POST", "team_leave", "read", ok=302, other=302),
+    page("POST", "team_invite", "manage", ok=302, other=302),
+    page("POST", "team_invitation_resend", "manage", ok=302),
+    page("POST", "team_invitation_revoke", "manage", ok=302),
+    page("GET", "team_settings", "manage", other=200),
+    page("POST", "team_settings", "manage", ok=302, other=302),
+    page("POST", "team_second_factor", "owner", ok=302, other=302),
+    api("GET", "api_team_list", "read", other=200),
+    api("GET", "api_team", "read"),
+    api("PATCH", "api_team", "manage"),
+    api("GET", "api_member_list", "read", other=200),
+    api("GET", "api_member", "read"),
+    api("PATCH", "api_member", "manage"),
+    api("DELETE", "api_member", "manage", ok=204),
+    # The last owner has to stay, and keys are no members.
+    api(
+        "DELETE",
+        "api_member_me",
+        "read",
+        ok=204,
+        special={"owner": 409, "other": 409, "read": 403, "other_key": 403},
+    ),
+    # No key is an owner; that of another team does not even find the member.
+    api("POST", "api_member_hand_over", "owner", special={"other_key": 404}),
+    api("GET", "api_invitation_list", "manage", other=200),
+    api("POST", "api_invitation_list", "manage", ok=201, other=201),
+    api("GET", "api_invitation", "manage"),
+    api("DELETE", "api_invitation", "manage", ok=204),
+    api("POST", "api_invitation_resend", "manage"),
+    # --- Keys and usage -------------------------------------------------------------------------
+    page("GET", "team_keys", "manage", other=200),
+    page("POST", "team_key_create", "manage", other=200),
+    page("POST", "team_key_revoke", "manage", ok=302),
+    page("GET", "team_usage", "read", other=200),
+    api("GET", "api_key_list", "manage", other=200),
+    # A key gives only rights that it has: one of `manage` alone cannot make one that reads.
+    api("POST", "api_key_list", "manage", ok=201, other=201, special={"manage": 403}),
+    api("GET", "api_key", "manage"),
+    api("DELETE", "api_key", "manage", ok=204),
+    api("GET", "api_usage", "read", other=200),
 ]
 
 # Routes that show nothing of any team, each with why.
@@ -104,6 +153,8 @@ NO_TEAM = {
     "home": "the same page for every visitor; members are sent on",
     "healthz": "says that the process lives",
     "readyz": "names of parts and whether they work",
+    "api_openapi": "the description of the API, made of the code",
+    "api_docs": "the same description as a page",
     "account_signup": "django-allauth",
     "account_login": "django-allauth",
     "account_logout": "django-allauth",
@@ -116,11 +167,27 @@ NO_TEAM = {
     "account_reset_password_done": "django-allauth",
     "account_reset_password_from_key": "django-allauth, by a signed key",
     "account_reset_password_from_key_done": "django-allauth",
+    "account_confirm_again": "sends a message to the caller's own address",
+    "mfa_index": "the caller's own second factor",
+    "mfa_authenticate": "django-allauth, in the middle of a sign-in",
+    "mfa_reauthenticate": "django-allauth, the caller's own second factor",
+    "mfa_activate_totp": "django-allauth, the caller's own second factor",
+    "mfa_deactivate_totp": "django-allauth, the caller's own second factor",
+    "mfa_view_recovery_codes": "django-allauth, the caller's own codes",
+    "mfa_generate_recovery_codes": "django-allauth, the caller's own codes",
+    "mfa_download_recovery_codes": "django-allauth, the caller's own codes",
+    "invitation_open": "keeps the link's digest and leads on; accounts/tests/test_invitations.py",
+    "invitation": "for whoever holds the link; accounts/tests/test_invitations.py",
+    "invitation_decline": "forgets the link",
+    "team_new": "for everybody signed in; accounts/tests/test_team_switch.py",
+    "team_switch": "into the caller's own teams only; accounts/tests/test_team_switch.py",
 }
 
 # Celery tasks that work inside the team their argument names, and those of no team, each with why.
 TEAM_TASKS = {"media_jobs.tasks.analyze_chunk"}
 TASKS_ACROSS_TEAMS = {
+    "media_jobs.tasks.detect_picture": "reads no table: a picture under a random name, and its answer",
     "media_jobs.tasks.send_forgotten_chunks": "sends what the broker lost, by id, back into its own team",
     "media_jobs.tasks.erase_released_files": "erases files that no row points at any more",
+    "accounts.tasks.note_requests": "writes counted requests into the rows of each team",
 }

@@ -138,7 +138,7 @@ def test_a_task_of_one_team_does_not_touch_the_rows_of_another(
 ) -> None:
     from media_jobs.tasks import analyze_chunk
 
-    monkeypatch.setattr("media_jobs.tasks.worker_engine", lambda: fake_engine)
+    monkeypatch.setattr("media_jobs.tasks.worker_engine", lambda **_: fake_engine)
     before = snapshot()
     analyze_chunk(team_id=str(world.others.team.pk), job_id=str(world.waiting.pk), chunk=0)
     assert snapshot() == before

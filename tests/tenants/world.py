@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from django.apps import apps
@@ -11,10 +12,13 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from django_scopes import scopes_disabled
 
 from accounts.access import team_scope
-from accounts.models import Team
+from accounts.keys import api_key_create
+from accounts.models import Invitation, Membership, Role, Team, User
+from analysis.models import Face
 from conftest import People
 from media_jobs.models import Job, Media
 from media_jobs.services import photo_upload
@@ -61,8 +65,34 @@ def make_world(people: People, others: People) -> World:
     return world
 
 
+def _a_key(world: World) -> None:
+    world.more["key"] = api_key_create(team=world.people.team, name=SECRET, scopes=["read"])[0]
+
+
+def _people(world: World) -> None:
+    """A member beside the four who call, and an invitation that is old enough to be sent again."""
+    team = world.people.team
+    user = User.objects.create_user(SECRET, f"{SECRET}@example.org")
+    hour_ago = timezone.now() - timedelta(hours=1)
+    with team_scope(team):
+        world.more["member"] = Membership.objects.create(team=team, user=user, role=Role.VIEWER)
+        world.more["invitation"] = Invitation.objects.create(
+            team=team,
+            email=f"{SECRET}-invited@example.org",
+            role=Role.VIEWER,
+            token_digest="0" * 64,
+            sent_at=hour_ago,
+            expires_at=hour_ago + timedelta(days=7),
+        )
+
+
+def _a_face(world: World) -> None:
+    with team_scope(world.people.team):
+        world.more["face"] = Face.objects.filter(media=world.photo).get()
+
+
 #: Each adds things of the first team to `world.more`.
-MORE: list[Callable[[World], None]] = []
+MORE: list[Callable[[World], None]] = [_people, _a_face, _a_key]
 
 #: Arguments of a route's address: things of the first team.
 ARGUMENTS: dict[str, Callable[[World], list[Any]]] = {
@@ -70,10 +100,29 @@ ARGUMENTS: dict[str, Callable[[World], list[Any]]] = {
     "photo_delete": lambda world: [world.photo.pk],
     "photo_file": lambda world: [world.photo.pk, "thumbnail"],
     "api_media": lambda world: [world.photo.pk],
+    "api_face": lambda world: [world.more["face"].pk],
     "api_media_file": lambda world: [world.photo.pk, "original"],
     "api_job": lambda world: [world.job.pk],
+    "team_key_revoke": lambda world: [world.more["key"].identifier],
+    **dict.fromkeys(
+        [
+            "team_member_role",
+            "team_member_remove",
+            "team_member_hand_over",
+            "api_member",
+            "api_member_hand_over",
+        ],
+        lambda world: [world.more["member"].pk],
+    ),
+    **dict.fromkeys(
+        ["team_invitation_resend", "team_invitation_revoke", "api_invitation", "api_invitation_resend"],
+        lambda world: [world.more["invitation"].pk],
+    ),
+    "api_team": lambda world: [world.people.team.pk],
+    "api_key": lambda world: [world.more["key"].identifier],
 }
 QUERIES: dict[str, Callable[[World], str]] = {
+    "api_detect": lambda world: "?deadline=0.1",
     "photo_states": lambda world: f"?job={world.job.pk}",
 }
 
@@ -86,9 +135,20 @@ def _new_picture(world: World) -> dict[str, Any]:
 FORMS: dict[str, Callable[[World], dict[str, Any]]] = {
     "POST photo_upload": _new_picture,
     "POST api_media_list": _new_picture,
+    "POST api_detect": _new_picture,
+    "POST team_member_role": lambda world: {"role": "analyst"},
+    "POST team_invite": lambda world: {"email": "somebody@example.org", "role": "viewer"},
+    "POST team_settings": lambda world: {"name": "another name"},
+    "POST team_second_factor": lambda world: {"required": "1"},
+    "POST team_key_create": lambda world: {"name": "a new key", "scopes": ["read"]},
 }
 #: The same, sent as JSON.
-BODIES: dict[str, Callable[[World], Any]] = {}
+BODIES: dict[str, Callable[[World], Any]] = {
+    "PATCH api_team": lambda world: {"name": "another name"},
+    "PATCH api_member": lambda world: {"role": "analyst"},
+    "POST api_invitation_list": lambda world: {"email": "somebody@example.org", "role": "viewer"},
+    "POST api_key_list": lambda world: {"name": "a new key", "scopes": ["read"]},
+}
 
 
 @dataclass

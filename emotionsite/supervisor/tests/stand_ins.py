@@ -53,9 +53,10 @@ def stand_in_plan(options: Options, data: DataDir, fault: str = "") -> Plan:
         migrate=[*python, FAIL if fault == "migrate" else MIGRATE],
         demo=[*python, FAIL if fault == "demo" else DEMO],
         roles=[
-            Role("web", "The web process", web, 5),
+            Role("web", "The web process", web, 5, first=True),
             Role("beat", "The scheduler", [*python, SLEEP], 5),
-            Role("worker", "The worker", worker, 2),
+            Role("worker", "The worker", worker, 2, first=True),
+            Role("batch", "The worker of batches", [*python, SLEEP], 2),
         ],
     )
 

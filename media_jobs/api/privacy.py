@@ -1,0 +1,97 @@
+"""`/api/v1/privacy`."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.api import TeamAPIView
+from accounts.models import Scope, Team
+from accounts.models.teams import LONGEST_RETENTION_DAYS
+from accounts.privacy import SETTINGS, privacy_change
+from media_jobs.forecast import Forecast, Going, Period, forecast
+
+
+def _days(least: int, help_text: str) -> serializers.IntegerField:
+    return serializers.IntegerField(
+        min_value=least,
+        max_value=LONGEST_RETENTION_DAYS,
+        allow_null=True,
+        required=False,
+        help_text=help_text,
+    )
+
+
+class PrivacyChangeSerializer(serializers.Serializer[Team]):
+    """Only what is sent is changed."""
+
+    keep_originals_days = _days(
+        0, "Days that pictures are kept; 0 erases them with the analysis, null never."
+    )
+    keep_faces_days = _days(1, "Days that faces are kept with scores and vectors; null: for ever.")
+    keep_results_days = _days(1, "Days until a photo goes as a whole; null: never.")
+    analyze_emotion = serializers.BooleanField(required=False, help_text="Whether emotions are computed.")
+    analyze_age = serializers.BooleanField(required=False, help_text="Whether ages are estimated.")
+    analyze_gender = serializers.BooleanField(required=False, help_text="Whether gender is estimated.")
+
+
+class GoingSerializer(serializers.Serializer[Going]):
+    pictures = serializers.IntegerField(help_text="Photos whose pictures go.")
+    picture_bytes = serializers.IntegerField(help_text="Bytes that become free.")
+    faces = serializers.IntegerField()
+    results = serializers.IntegerField(help_text="Photos that go as a whole.")
+
+
+class PeriodSerializer(serializers.Serializer[Period]):
+    """From the beginning of `first` to the end of `last`, in UTC."""
+
+    first = serializers.DateField()
+    last = serializers.DateField()
+    going = GoingSerializer()
+
+
+class ForecastSerializer(serializers.Serializer[Forecast]):
+    """The coming four weeks, periods with nothing in them left out; and when the next of each kind goes."""
+
+    periods = PeriodSerializer(many=True)
+    next_pictures = serializers.DateTimeField(allow_null=True)
+    next_faces = serializers.DateTimeField(allow_null=True)
+    next_results = serializers.DateTimeField(allow_null=True)
+
+
+class PrivacySerializer(serializers.ModelSerializer[Team]):
+    forecast = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Team
+        fields = [*SETTINGS, "forecast"]
+
+    @extend_schema_field(ForecastSerializer)
+    def get_forecast(self, team: Team) -> Any:
+        return ForecastSerializer(forecast(team)).data
+
+
+class PrivacyView(TeamAPIView):
+    reads = PrivacySerializer
+    required_scopes = {"PATCH": Scope.MANAGE}
+    problems = {"PATCH": ("role_too_low",)}
+
+    @extend_schema(tags=["privacy"], summary="Show what is kept for how long, and what will go when")
+    def get(self, request: Request) -> Response:
+        """Retention and switches of the team, with what goes in the coming four weeks."""
+        return self.show(Team.objects.get(pk=self.access.team.pk))
+
+    @extend_schema(
+        tags=["privacy"],
+        summary="Change what is kept for how long",
+        request=PrivacyChangeSerializer,
+        responses=PrivacySerializer,
+    )
+    def patch(self, request: Request) -> Response:
+        """Changes the settings that are sent. What is past its day then goes within minutes."""
+        change = PrivacyChangeSerializer(data=request.data)
+        change.is_valid(raise_exception=True)
+        team = privacy_change(access=self.access, changes=change.validated_data)
+        return Response(PrivacySerializer(team).data)

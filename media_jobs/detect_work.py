@@ -1,0 +1,118 @@
+"""Detection while a client waits, the worker's side: take the picture, look at it, say what is there."""
+
+import io
+import time
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import structlog
+
+from analysis.attributes import attributes_as_json
+from analysis.face_json import box_as_json, landmarks_as_json, point_as_json
+from ml_models import EMOTIONS
+
+from .detect import answer_give, picture_take
+from .engine import Engine, PictureError
+from .intake import decode_original
+from .refusals import Refusal
+
+logger = structlog.get_logger(__name__)
+
+DIGITS = 4
+
+
+def detection_answer(*, ticket: str, asked: Sequence[str], max_faces: int | None, engine: Engine) -> None:
+    """Look at the picture behind a ticket and give the answer; does nothing when nobody waits any more.
+
+    asked: names of `media_jobs.detect.PARTS` that the answer holds; what the engine was not asked is None.
+    """
+    taken = picture_take(ticket)
+    if taken is None:
+        logger.info("detection_dropped", when="before it was taken")
+        return
+    content, end = taken
+    try:
+        image = decode_original(io.BytesIO(content))
+    except Refusal as refusal:
+        words = {"code": refusal.code, "message": refusal.message, "status": refusal.status}
+        answer_give(ticket, {"refusal": words})
+        return
+    if time.monotonic() > end:
+        logger.info("detection_dropped", when="after it was decoded")
+        return
+    [found] = engine.analyze([engine.as_array(image)])
+    if isinstance(found, PictureError):
+        answer_give(ticket, {"failed": found.reason})
+        return
+    faces = [face_as_json(number, face, asked) for number, face in enumerate(found[:max_faces], start=1)]
+    answer_give(
+        ticket,
+        {
+            "width": image.width,
+            "height": image.height,
+            "models": engine.model_versions,
+            "faces": faces,
+        },
+    )
+
+
+def face_as_json(number: int, face: Any, asked: Collection[str]) -> dict[str, Any]:
+    """One face with the parts asked for, in the words in which stored faces are answered too."""
+    answer: dict[str, Any] = {
+        "number": number,
+        "box": box_as_json(*face.box),
+        "confidence": _rounded(min(1.0, face.confidence)),
+        "landmarks": landmarks_as_json(face.landmarks5),
+    }
+    for part, describe in _DESCRIPTIONS.items():
+        if part in asked:
+            answer |= describe(face)
+    return answer
+
+
+def _emotions(face: Any) -> dict[str, Any]:
+    if face.emotions is None:
+        return {"strongest": None, "emotions": None}
+    scores = {name: _rounded(value) for name, value in zip(EMOTIONS, face.emotions, strict=True)}
+    return {"strongest": max(zip(face.emotions, EMOTIONS, strict=True))[1], "emotions": scores}
+
+
+def _gender(face: Any) -> dict[str, Any]:
+    sure = face.gender_confidence
+    return {"gender": face.gender, "gender_confidence": None if sure is None else _rounded(sure)}
+
+
+def _landmarks(face: Any) -> dict[str, Any]:
+    return {
+        "landmarks27": {name: point_as_json(*point) for name, point in face.landmarks.named.items()},
+        "landmarks68": [point_as_json(*point) for point in face.landmarks.points68],
+    }
+
+
+def _head_pose(face: Any) -> dict[str, Any]:
+    pose = face.head_pose
+    return {"head_pose": {name: round(float(getattr(pose, name)), 2) for name in ("yaw", "pitch", "roll")}}
+
+
+def _quality(face: Any) -> dict[str, Any]:
+    quality = face.quality
+    measured = {
+        name: {"value": _rounded(getattr(quality, name)), "level": getattr(quality, f"{name}_level")}
+        for name in ("blur", "exposure", "noise")
+    }
+    return {"quality": {**measured, "for_recognition": quality.for_recognition}}
+
+
+_DESCRIPTIONS = {
+    "emotions": _emotions,
+    "age": lambda face: {"age": None if face.age is None else round(float(face.age), 1)},
+    "gender": _gender,
+    "attributes": lambda face: {"attributes": attributes_as_json(face.attributes)},
+    "landmarks": _landmarks,
+    "head_pose": _head_pose,
+    "quality": _quality,
+}
+
+
+def _rounded(value: float) -> float:
+    return round(float(value), DIGITS)
