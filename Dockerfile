@@ -95,8 +95,8 @@ LABEL org.opencontainers.image.title="EmotionSite worker" \
 COPY --from=worker-packages /opt/venv /opt/venv
 COPY --from=application /srv/application /app
 USER 10001:10001
-# The host's name is part of the worker's name, and only a shell fills it in.
+# The host's name is part of the worker's name, and only a shell fills it in. WORKER_NAME is what stands before it.
 HEALTHCHECK --interval=60s --timeout=30s --start-period=120s --retries=3 \
-    CMD ["sh", "-c", "exec celery -A emotionsite inspect ping --timeout 10 --destination celery@$HOSTNAME"]
-CMD ["celery", "-A", "emotionsite", "worker", "--pool", "threads", "--concurrency", "4", \
-     "-Q", "interactive,batch", "--loglevel", "INFO", "--without-gossip", "--without-mingle"]
+    CMD ["sh", "-c", "exec celery -A emotionsite inspect ping --timeout 10 --destination ${WORKER_NAME:-worker}@$HOSTNAME"]
+CMD ["celery", "-A", "emotionsite", "worker", "--hostname", "worker@%h", "--pool", "threads", \
+     "--concurrency", "4", "-Q", "interactive", "--loglevel", "INFO", "--without-gossip", "--without-mingle"]

@@ -62,7 +62,7 @@ class AccountAdapter(DefaultAccountAdapter):
                 template_prefix, user, {"user": user, **(context or {})}, email or user.email
             )
         except (smtplib.SMTPException, OSError):
-            # The change is made, and the page says so; that a mail server is away must not look like a failure.
+            # The change is made and the page says so: an absent mail server must not make it look failed.
             log.exception("notification_not_sent", user_id=user.pk)
 
     def _invitation_page(self, request: HttpRequest) -> str | None:

@@ -8,7 +8,8 @@ from django.contrib.auth.admin import UserAdmin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 
-from .models import ApiKey, Membership, Team, User
+from .models import ApiKey, Membership, Plan, Team, User
+from .plans import team_plan_set
 
 admin.site.site_header = "EmotionSite"
 admin.site.site_title = "EmotionSite"
@@ -26,7 +27,9 @@ class MembershipInline(admin.TabularInline):
 
 @admin.register(Team)
 class TeamAdmin(admin.ModelAdmin):
-    list_display = ["name", "member_count", "created_at"]
+    list_display = ["name", "plan", "member_count", "created_at"]
+    list_select_related = ["plan"]
+    list_filter = ["plan"]
     search_fields = ["name", "memberships__user__email"]
     inlines = [MembershipInline]
 
@@ -36,6 +39,37 @@ class TeamAdmin(admin.ModelAdmin):
     @admin.display(description="members", ordering="members")
     def member_count(self, team: Any) -> int:
         return int(team.members)
+
+    def save_model(self, request: HttpRequest, obj: Team, form: Any, change: bool) -> None:
+        """The plan goes through its service, which puts the change into the team's record."""
+        plan = obj.plan
+        if change:
+            obj.plan = Team.objects.select_related("plan").get(pk=obj.pk).plan
+        super().save_model(request, obj, form, change)
+        team_plan_set(team=obj, plan=plan)
+
+
+@admin.register(Plan)
+class PlanAdmin(admin.ModelAdmin):
+    """Limits that teams can be given; an empty field is without limit."""
+
+    list_display = [
+        "name",
+        "team_count",
+        "requests_per_minute",
+        "pictures_per_month",
+        "stored_faces",
+        "storage_bytes",
+        "largest_file_bytes",
+    ]
+    search_fields = ["name"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Plan]:
+        return super().get_queryset(request).annotate(given=Count("teams"))
+
+    @admin.display(description="teams", ordering="given")
+    def team_count(self, plan: Any) -> int:
+        return int(plan.given)
 
 
 @admin.register(ApiKey)
@@ -49,6 +83,8 @@ class ApiKeyAdmin(admin.ModelAdmin):
         "identifier",
         "team",
         "scopes",
+        "networks",
+        "pepper",
         "created_at",
         "expires_at",
         "revoked_at",

@@ -54,7 +54,6 @@ ACTIONS: dict[str, str] = {
     "user.second_factor_off": "Two-factor sign-in switched off",
     "user.second_factor_reset": "New recovery codes made",
     "user.deleted": "User deleted",
-    "support.signed_in": "Staff signed in as a member",
 }
 
 

@@ -30,7 +30,7 @@ KEPT_FOR = timedelta(hours=24)
 IN_PROGRESS_FOR = timedelta(minutes=10)
 RETRY_SECONDS = 2
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
-_HEADERS = ("Content-Type", "Location")
+_HEADERS = ("Content-Type", "Location", "Cache-Control")
 # Refusals for which the request itself is the reason, so that it would always get them again. The others
 # depend on rights, limits and the state of things, and are asked anew.
 _FINAL = frozenset({400, 413, 415, 422})
@@ -86,7 +86,7 @@ def request_begin(*, access: Access, request: Request) -> FirstRequest | HttpRes
 
 
 def _take_over(row: IdempotentRequest, fingerprint: str) -> bool:
-    """Make a row that is too old to count the row of this request; False when it counts or another was faster."""
+    """Give a row that is too old to this request; False when it still counts or another was faster."""
     now = timezone.now()
     if row.created_at > now - (IN_PROGRESS_FOR if row.status is None else KEPT_FOR):
         return False
@@ -137,4 +137,3 @@ def requests_forget_old(*, batch: int = 1000) -> int:
         while ids := list(rows.values_list("pk", flat=True)[:batch]):
             removed += IdempotentRequest.objects.filter(pk__in=ids, created_at__lt=oldest).delete()[0]
     return removed
-

@@ -28,7 +28,9 @@ class ApiKeyForm(forms.Form):
         required=False,
         max_length=2000,
         widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
-        help_text="Addresses or ranges, one a line: 203.0.113.7, 203.0.113.0/24, 2001:db8::/32. Empty: everywhere.",
+        help_text=(
+            "Addresses or ranges, one a line: 203.0.113.7, 203.0.113.0/24, 2001:db8::/32. Empty: everywhere."
+        ),
     )
 
     def clean_last_day(self) -> date | None:

@@ -12,7 +12,7 @@ it is why it must be the last lock a transaction takes: jobs, job items, media, 
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from django.conf import settings
@@ -195,7 +195,8 @@ def storage_check(*, team: Team) -> None:
 
 
 def faces_check(*, team: Team) -> None:
-    """After faces were written, in the same transaction: raises Refusal `quota_faces` when they are too many."""
+    """After faces were written, in the same transaction: raises Refusal `quota_faces` when they are too
+    many."""
     limit = limits_of(team).stored_faces
     if limit is not None and _usage_locked(team).stored_faces > limit:
         raise refuse("quota_faces", limit=limit)
@@ -231,5 +232,10 @@ ON CONFLICT (team_id, day) DO UPDATE SET
 def usage_add(*, team: Team, day: date | None = None, pictures: int = 0, faces: int = 0) -> None:
     """Add to the figures of a day. Called after the row of TeamUsage is locked, or not at all locked."""
     with connection.cursor() as cursor:
-        figures = {"team": team.pk, "day": day or today(), "pictures": pictures, "faces": faces}
+        figures: dict[str, Any] = {
+            "team": team.pk,
+            "day": day or today(),
+            "pictures": pictures,
+            "faces": faces,
+        }
         cursor.execute(_ADD, figures)

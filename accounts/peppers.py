@@ -35,7 +35,7 @@ def digest_of(secret: str, pepper: bytes) -> str:
 
 @dataclass(frozen=True)
 class PepperUse:
-    """How many living keys of all teams need a pepper; `last_used` is of the latest of them, ISO or 'never'."""
+    """How many living keys of all teams need a pepper; `last_used` is the latest of them, ISO or 'never'."""
 
     number: int
     keys: int

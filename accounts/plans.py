@@ -18,7 +18,7 @@ LIMITS = (
 
 @transaction.atomic
 def plan_set(*, name: str, **limits: int | None) -> Plan:
-    """Make a plan, or change those limits of it that are given (None: without limit). Raises ValidationError."""
+    """Make a plan, or change those limits of it that are given (None: no limit). Raises ValidationError."""
     if unknown := set(limits) - set(LIMITS):
         raise ValidationError(f"A plan has no limit {', '.join(sorted(unknown))}.")
     plan = Plan.objects.select_for_update().filter(name=name).first() or Plan(name=name)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
+from typing import Any
 from uuid import UUID
 
 import redis
@@ -101,8 +102,8 @@ def take(*, team_id: UUID, limit: int | None, day: date) -> Taken:
 
 def of_day(day: date) -> Mapping[UUID, int]:
     """Requests of a day by team. Raises redis.RedisError."""
-    counted = client().hgetall(_day_key(day))
-    return {UUID(team.decode()): int(number) for team, number in counted.items()}
+    counted: dict[Any, Any] = client().hgetall(_day_key(day))
+    return {UUID(bytes(team).decode()): int(number) for team, number in counted.items()}
 
 
 def of_team(*, team_id: UUID, day: date) -> int:

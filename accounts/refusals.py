@@ -64,17 +64,18 @@ REFUSALS: dict[str, tuple[int, str]] = {
     ),
     "address_not_allowed": (
         403,
-        "This API key may not be used from {address}. Use it from a network it allows, or ask an admin of the "
-        "team for a key that allows this one.",
+        "This API key may not be used from {address}. Use it from a network it allows, or ask an admin of "
+        "the team for a key that allows this one.",
     ),
     "key_scope_missing": (
         403,
-        "A key can give only the rights it has itself; it lacks {missing}. Make this key on the page or with a "
-        "key that has them.",
+        "A key can give only the rights it has itself; it lacks {missing}. Make this key on the page or with "
+        "a key that has them.",
     ),
     "rate_limited": (
         429,
-        "Your team may send {limit:,} requests in a minute and has sent them. Try again in {seconds} seconds.",
+        "Your team may send {limit:,} requests in a minute and has sent them. Try again in {seconds} "
+        "seconds.",
     ),
     "quota_pictures": (
         403,
@@ -88,8 +89,8 @@ REFUSALS: dict[str, tuple[int, str]] = {
     ),
     "quota_faces": (
         403,
-        "Your team may store {limit:,} faces, and this would be more. Delete photos, or ask whoever runs this "
-        "server for a larger plan.",
+        "Your team may store {limit:,} faces, and this would be more. Delete photos, or ask whoever runs "
+        "this server for a larger plan.",
     ),
     "file_too_large": (
         413,

@@ -25,7 +25,14 @@ PLACES = (
     Place("Usage", ("team_usage",), Scope.READ),
     Place("Members", ("team_members",), Scope.READ),
     Place("API keys", ("team_keys", "team_key_create"), Scope.MANAGE),
-    Place("Webhooks", ("team_webhooks", "team_webhook", "team_webhook_new", "team_webhook_delivery"), Scope.MANAGE),
+    Place(
+        "Webhooks",
+        (
+            *("team_webhooks", "team_webhook", "team_webhook_new"),
+            *("team_webhook_delivery", "team_webhook_secret"),
+        ),
+        Scope.MANAGE,
+    ),
     Place("Privacy and retention", ("team_privacy",), Scope.MANAGE),
     Place("Exports", ("team_exports",), Scope.MANAGE),
     Place("Record", ("team_audit",), Scope.MANAGE),

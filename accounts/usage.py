@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
+from typing import Any
 
 import structlog
 from django.db import connection
@@ -111,7 +112,7 @@ def requests_note() -> int:
         counted = rate_counter.of_day(day)
         if not counted:
             continue
-        figures = {"day": day, "teams": list(counted), "requests": list(counted.values())}
+        figures: dict[str, Any] = {"day": day, "teams": list(counted), "requests": list(counted.values())}
         # Across teams: one statement for all of them.
         with across_teams(), connection.cursor() as cursor:
             cursor.execute(_NOTE, figures)

@@ -19,6 +19,12 @@ from .settings.services import UNSET_DATABASE_URL, UNSET_REDIS_URL
 
 BROKER_TIMEOUT = 3.0
 WORKER_TIMEOUT = 3.0
+# What stands still when no worker takes a queue.
+IDLE = {
+    "interactive": "single uploads and detections wait",
+    "batch": "batches wait",
+    "background": "webhooks, exports and erasures wait",
+}
 
 
 @dataclass(frozen=True)
@@ -113,11 +119,18 @@ def _weights() -> str:
 def _worker() -> str:
     from .celery import app
 
-    answers = app.control.inspect(timeout=WORKER_TIMEOUT).ping()
+    answers = app.control.inspect(timeout=WORKER_TIMEOUT).active_queues()
     if not answers:
         raise Wrong(
-            "No Celery worker answers, so uploads stay queued. `make run` starts one; the log is "
+            "No Celery worker answers, so uploads stay queued. `make run` starts them; the log is "
             f"{settings.DATA_DIR / 'logs' / 'worker.log'}."
+        )
+    taken = {queue["name"] for one in answers.values() for queue in one}
+    if missing := [name for name in settings.CELERY_TASK_QUEUES if name not in taken]:
+        queues = ",".join(missing)
+        raise Wrong(
+            f"No worker takes the queue {queues}, so {' and '.join(IDLE[name] for name in missing)}. "
+            f"Start one with `celery -A emotionsite worker -Q {queues}`; `make run` and Compose do."
         )
     return f"{len(answers)} answering"
 

@@ -1,5 +1,6 @@
 """Pages of lists in the API."""
 
+import re
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +13,8 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from .api.refusals import refuse
+
+_BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 
 
 class NewestFirst(CursorPagination):
@@ -30,7 +33,8 @@ class NewestFirst(CursorPagination):
     def paginate_queryset(
         self, queryset: QuerySet[Any], request: Request, view: APIView | None = None
     ) -> list[Any] | None:
-        self._sorted_by = queryset.model._meta.get_field(self.ordering[0].removeprefix("-"))
+        fields = queryset.model._meta  # noqa: SLF001 - as Django documents it
+        self._sorted_by = fields.get_field(self.ordering[0].removeprefix("-"))
         return super().paginate_queryset(queryset, request, view)
 
     def get_page_size(self, request: Request) -> int:
@@ -43,6 +47,12 @@ class NewestFirst(CursorPagination):
         return int(text)
 
     def decode_cursor(self, request: Request) -> Cursor | None:
+        text = request.query_params.get(self.cursor_query_param)
+        if text is None:
+            return None
+        # Python's decoder would leave out what is not base64.
+        if not _BASE64.fullmatch(text):
+            raise refuse("cursor_invalid")
         try:
             cursor = super().decode_cursor(request)
             if cursor is not None and cursor.position is not None:

@@ -30,8 +30,12 @@ def streamed(
 async def _pieces(make: Callable[[], Iterator[bytes]]) -> AsyncIterator[bytes]:
     # In the thread of this request, as its view: the database's connection is the same and is closed with it.
     pieces = await sync_to_async(make)()
-    while (piece := await sync_to_async(next)(pieces, None)) is not None:
+    while (piece := await sync_to_async(_next)(pieces)) is not None:
         yield piece
+
+
+def _next(pieces: Iterator[bytes]) -> bytes | None:
+    return next(pieces, None)
 
 
 def defused(value: Any) -> Any:

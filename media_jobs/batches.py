@@ -13,7 +13,7 @@ from django.utils import timezone
 from accounts.audit import record
 from accounts.limits import pictures_take
 from accounts.models import Team, User
-from emotionsite.fetching import read_target
+from emotionsite.fetching import check_url
 
 from . import archives, files
 from .buckets import BucketSource
@@ -93,7 +93,7 @@ def batch_create_from_bucket(
     Raises Refusal for an endpoint that is not fetched from; then nothing was written.
     """
     if source.endpoint:
-        read_target(source.endpoint)
+        check_url(source.endpoint)
     job = _new(team, name, user, listing=True)
     job.sealed_source = source.sealed()
     _save_unlisted(job, "bucket")
@@ -210,7 +210,7 @@ def _found(number: int, one: Reference, names: dict[UUID, str]) -> Found:
     if one.media_id:
         return Found(name=archives.label(one.name) or names[one.media_id], media_id=one.media_id)
     try:
-        read_target(one.url)
+        check_url(one.url)
     except Refusal as refusal:
         raise Refusal(refusal.code, f"Item {number}: {refusal.message}", refusal.status) from refusal
     return Found(name=archives.label(one.name) or name_of_url(one.url), source=source_of_url(one.url))

@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
+from botocore.handlers import set_list_objects_encoding_type_url
 
 from emotionsite.fetching import fetch
 from emotionsite.sealing import seal, unseal
@@ -81,7 +82,7 @@ def _client(source: BucketSource) -> Any:
     """A client that only signs: it never opens a connection."""
     style = "path" if source.endpoint else "auto"
     try:
-        return boto3.session.Session().client(
+        client = boto3.session.Session().client(
             "s3",
             region_name=source.region,
             endpoint_url=source.endpoint or None,
@@ -92,6 +93,11 @@ def _client(source: BucketSource) -> Any:
         )
     except (BotoCoreError, ValueError) as error:
         raise refuse("bucket_not_listed", reason="the region or the endpoint is none.") from error
+    # It would ask for encoded keys, and services disagree about how a space is encoded.
+    client.meta.events.unregister(
+        "before-parameter-build.s3.ListObjectsV2", set_list_objects_encoding_type_url
+    )
+    return client
 
 
 def _object_address(client: Any, source: BucketSource, key: str) -> str:

@@ -17,6 +17,7 @@ from analysis.models import Analysis, Face
 
 from .models import Export, Job, JobItem, Media, Webhook, WebhookDelivery
 from .progress import items_finish, items_give_back
+from .webhooks import emit
 
 # Photos of one transaction.
 CHUNK = 50
@@ -46,6 +47,10 @@ def media_erase(*, team: Team, media_ids: Sequence[UUID], recorded: bool = True)
     if recorded:
         for photo in photos:
             record("media.deleted", team=team, obj=photo, name=REDACTED)
+    erased = [str(photo.pk) for photo in photos]
+    # A photo is erased once, so that its id and the number of those beside it name this event for good.
+    dedupe = f"{erased[0]}:{len(erased)}"
+    emit(team=team, event="media.deleted", dedupe=dedupe, data={"media_ids": erased})
     # The row that counts what the team uses is locked last, here as everywhere.
     items_give_back(team=team, items=spared)
     return len(photos)
@@ -124,8 +129,10 @@ def _exports(team: Team, photos: Sequence[Media]) -> None:
 
 
 def _kept_answers(team: Team, photos: Sequence[Media]) -> None:
-    """Answers kept for repeated requests that name one of the photos."""
-    IdempotentRequest.objects.filter(body__regex=_any_id(photos)).delete()
+    """Answers to uploads of one of the photos, kept for repeated requests; they are found by their job."""
+    jobs = JobItem.objects.filter(media__in=photos, job__kind=Job.Kind.PHOTOS).values_list("job", flat=True)
+    places = [f"/api/v1/jobs/{pk}" for pk in jobs]
+    IdempotentRequest.objects.filter(headers__Location__in=places).delete()
 
 
 def _kept_calls(team: Team, photos: Sequence[Media]) -> None:

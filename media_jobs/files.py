@@ -2,6 +2,7 @@
 
 import errno
 import io
+import re
 from collections.abc import Iterable, Iterator
 from typing import IO, Any
 from uuid import UUID
@@ -15,6 +16,10 @@ from .refusals import refuse
 
 # What a storage answers with when it cannot do its work: a local folder, or S3 by boto3.
 STORAGE_FAULTS = (OSError, BotoCoreError, ClientError)
+
+
+# Its name is the id of a photo. Files of a photo are written once, so nobody is about to write into it.
+PHOTO_FOLDER = re.compile(r"teams/[0-9a-f-]{36}/media/[0-9a-f-]{36}")
 
 
 def folder_of(team_id: UUID, media_id: UUID) -> str:
@@ -85,7 +90,8 @@ class _Ranged(io.RawIOBase):
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
         if start + offset < 0:
-            raise ValueError("A file has nothing before its beginning.")
+            # As a file of the system does; `zipfile` counts on it.
+            raise OSError(errno.EINVAL, "A file has nothing before its beginning.")
         self._position = start + offset
         return self._position
 
@@ -109,9 +115,20 @@ def signed_address(name: str, content_type: str, disposition: str) -> str | None
 
 
 def erase(names: Iterable[str]) -> None:
-    """Erase files now; a file that is already gone is fine."""
+    """Erase files now, and the folder of a photo with the last of them; a file that is gone is fine."""
     for name in names:
         default_storage.delete(name)
+        folder, _, _ = name.rpartition("/")
+        if PHOTO_FOLDER.fullmatch(folder) and not isinstance(default_storage, S3Storage):
+            _empty_folder_erase(folder)
+
+
+def _empty_folder_erase(folder: str) -> None:
+    try:
+        default_storage.delete(folder)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT):
+            raise
 
 
 def names_below(folder: str) -> Iterator[str]:

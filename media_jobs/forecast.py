@@ -1,6 +1,6 @@
 """What retention will erase, and when: figures for the page and the API."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -86,10 +86,11 @@ def _count(
     soon = photos.filter(created_at__lt=now + timedelta(days=DAYS) - kept_for)
     by_day = soon.annotate(day=TruncDate("created_at")).values("day").annotate(**figures).order_by("day")
     for row in by_day:
+        figure: dict[str, Any] = {**row}
         number = max(0, (row["day"] + kept_for - today).days)
         if number < DAYS:
             for name in figures:
-                setattr(days[number], name, getattr(days[number], name) + (row[name] or 0))
+                setattr(days[number], name, getattr(days[number], name) + (figure[name] or 0))
     first = photos.aggregate(first=Min("created_at"))["first"]
     return first + kept_for if first else None
 
@@ -104,5 +105,4 @@ def _periods(days: list[Going], now: datetime) -> Iterable[Period]:
 
 
 def _sum(some: list[Going]) -> Going:
-    total: Callable[[str], int] = lambda name: sum(getattr(one, name) for one in some)  # noqa: E731
-    return Going(**{field.name: total(field.name) for field in fields(Going)})
+    return Going(**{field.name: sum(getattr(one, field.name) for one in some) for field in fields(Going)})

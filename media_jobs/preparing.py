@@ -3,15 +3,18 @@
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import Count, F
+from django.db.models import Count, Exists, F, OuterRef
 from PIL import Image
 
 from accounts.models import Team
-from analysis.models import Analysis
+from analysis.models import Analysis, Face
+from analysis.switches import SWITCHES
 
 from . import files
 from .intake import decode_original
@@ -105,11 +108,16 @@ def _take_in(job: Job, item: JobItem, content: bytes) -> None:
     item.media = media
 
 
-def known_results(*, media_ids: Iterable[UUID], models: Mapping[str, str]) -> set[UUID]:
+def known_results(*, team: Team, media_ids: Iterable[UUID], models: Mapping[str, str]) -> set[UUID]:
     """Those of the photos whose stored result these nets would only repeat.
 
-    A result whose faces were erased by retention is none.
+    A result whose faces were erased by retention is none, nor is one that lacks what the team has switched on
+    since.
     """
+    lacking = Face.objects.filter(media=OuterRef("media"))
+    wanted = [~switch.stored for switch in SWITCHES if getattr(team, switch.field)]
     rows = Analysis.objects.filter(media_id__in=media_ids, model_versions=dict(models))
+    if wanted:
+        rows = rows.exclude(Exists(lacking.filter(reduce(or_, wanted))))
     whole = rows.annotate(stored=Count("media__faces")).filter(stored=F("face_count"))
     return set(whole.values_list("media_id", flat=True))

@@ -33,7 +33,8 @@ REFUSALS: dict[str, tuple[int, str]] = {
     ),
     "pictures_erased": (
         410,
-        "The picture was erased by the team's retention; its results are kept. Upload it again to see it.",
+        "The picture was erased by the team's retention, and only its results are left. Use those, or a copy of "
+        "your own.",
     ),
     "export_in_progress": (
         409,

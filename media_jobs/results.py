@@ -26,7 +26,7 @@ from ml_models import EMOTIONS
 from .batch_selectors import result_items
 from .models import Job, JobItem
 
-PAGE = 500
+PAGE = 250
 BOX = ("left", "top", "width", "height")
 PICTURE_TEXTS = ("name", "media_id", "status", "error_code", "error_message")
 FACE_TEXTS = ("face_id", "strongest", "gender")
@@ -96,12 +96,14 @@ def _next(pieces: Iterator[bytes]) -> bytes | None:
 # --- JSON Lines -----------------------------------------------------------------------------------
 def jsonl(items: Pages) -> Iterator[bytes]:
     """A line per picture, with its faces inside."""
+    # One for all: making a serializer takes longer than using it.
+    faces = FaceSerializer()
     for page in items:
-        lines = [json.dumps(_line(item), cls=DjangoJSONEncoder, ensure_ascii=False) for item in page]
+        lines = [json.dumps(_line(item, faces), cls=DjangoJSONEncoder, ensure_ascii=False) for item in page]
         yield ("\n".join(lines) + "\n").encode()
 
 
-def _line(item: JobItem) -> dict[str, Any]:
+def _line(item: JobItem, faces: FaceSerializer) -> dict[str, Any]:
     media = item.media
     done = item.status == JobItem.Status.SUCCEEDED and media is not None
     return {
@@ -112,7 +114,7 @@ def _line(item: JobItem) -> dict[str, Any]:
         "error": {"code": item.error_code, "message": item.error_message} if item.error_code else None,
         "width": media.width if media else None,
         "height": media.height if media else None,
-        "faces": FaceSerializer(_faces(item), many=True).data if done else None,
+        "faces": [faces.to_representation(face) for face in _faces(item)] if done else None,
     }
 
 

@@ -49,7 +49,7 @@ def _in_work() -> Exists:
 
 def pictures_due(team: Team, now: datetime) -> QuerySet[Media]:
     """Photos whose pictures are past the team's policy, the oldest first."""
-    photos = Media.objects.filter(pictures_erased_at=None).order_by("created_at", "id")
+    photos = Media.objects.filter(pictures_erased_at=None).order_by("created_at")
     if team.keep_originals_days is None:
         return photos.none()
     return photos.filter(~_in_work(), created_at__lt=cutoff(team.keep_originals_days, now))
@@ -97,7 +97,7 @@ def pictures_expire(*, team: Team, now: datetime, limit: int = CHUNK) -> int:
 # --- Faces ------------------------------------------------------------------------------------------
 def faces_due(team: Team, now: datetime) -> QuerySet[Media]:
     """Photos whose faces are past the team's policy, the oldest first."""
-    photos = Media.objects.filter(faces_erased_at=None).order_by("created_at", "id")
+    photos = Media.objects.filter(faces_erased_at=None).order_by("created_at")
     if team.keep_faces_days is None:
         return photos.none()
     return photos.filter(~_in_work(), created_at__lt=cutoff(team.keep_faces_days, now))

@@ -52,7 +52,7 @@ def photo_upload(*, team: Team, file: IO[bytes], size: int, filename: str, user:
     file_size_check(team=team, size=size)
     picture = read_picture(file, size)
     while True:
-        if known := _known_upload(team, picture, user):
+        if known := _known_upload(team, picture, file, filename, user):
             return known
         media = _write_files(team, picture, file, filename, user)
         with _erased_unless_stored(media) as outcome, transaction.atomic():
@@ -64,18 +64,40 @@ def photo_upload(*, team: Team, file: IO[bytes], size: int, filename: str, user:
             return Upload(media=media, job=job, duplicate=False)
 
 
-def _known_upload(team: Team, picture: Picture, user: User | None) -> Upload | None:
+def _known_upload(
+    team: Team, picture: Picture, file: IO[bytes], filename: str, user: User | None
+) -> Upload | None:
     """The photo that these bytes became before, with the job that counts; None for new bytes."""
     same = Media.objects.filter(sha256=picture.sha256)
     if not same.exists():
         return None
-    with transaction.atomic():
-        # Locked, so that nobody deletes the photo before its job is decided.
-        media = same.select_for_update().first()
-        if media is None:
-            return None
-        job = _job_worth_keeping(media) or job_create(team=team, media=[media], user=user)
-        return Upload(media=media, job=job, duplicate=True)
+    fresh: Media | None = None
+    try:
+        with transaction.atomic():
+            # Locked, so that nobody deletes the photo before its job is decided.
+            media = same.select_for_update().first()
+            if media is None:
+                return None
+            job = _job_worth_keeping(media)
+            if job is None and media.pictures_erased_at is not None:
+                # Retention has erased the picture of a photo that has no result: it is needed again.
+                fresh = _write_files(team, picture, file, filename, user)
+                _pictures_put_back(media, fresh)
+                storage_check(team=team)
+            job = job or job_create(team=team, media=[media], user=user)
+    except BaseException:
+        files.erase(fresh.file_names if fresh else [])
+        raise
+    return Upload(media=media, job=job, duplicate=True)
+
+
+def _pictures_put_back(media: Media, fresh: Media) -> None:
+    """Give a photo the files that were written for `fresh`: under new names, so that no old note erases them."""
+    names = ["original", "preview", "thumbnail", "stored_bytes"]
+    for name in names:
+        setattr(media, name, getattr(fresh, name))
+    media.pictures_erased_at = None
+    media.save(update_fields=[*names, "pictures_erased_at"])
 
 
 def media_from_bytes(*, team: Team, content: bytes, filename: str, user: User | None = None) -> Media:

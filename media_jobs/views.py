@@ -100,7 +100,11 @@ def photo_detail(request: HttpRequest, media_id: UUID) -> HttpResponse:
     chart_data = {
         "labels": list(EMOTIONS),
         # In percent, rounded once and here: the chart and the table never differ in the last digit.
-        "faces": {face.number: [round(100 * value, 1) for value in face.emotions.values()] for face in faces},
+        "faces": {
+            face.number: [round(100 * value, 1) for value in face.emotions.values()]
+            for face in faces
+            if face.emotions is not None
+        },
     }
     context = {"photo": photo, "faces": faces, "mix": emotion_mix(faces=faces), "chart_data": chart_data}
     return render(request, "photos/detail.html", context)

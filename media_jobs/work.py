@@ -102,7 +102,7 @@ def _new(
     known: set[UUID] = set()
     if job.kind == Job.Kind.BATCH:
         ids = {item.media_id for item in there if item.media_id}
-        known = known_results(media_ids=ids, models=engine.model_versions)
+        known = known_results(team=job.team, media_ids=ids, models=engine.model_versions)
     outcomes += [Outcome(item.pk, known=True) for item in there if item.media_id in known]
     return [item for item in there if item.media_id not in known]
 

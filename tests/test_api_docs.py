@@ -61,7 +61,7 @@ def test_the_page_shows_the_operations_and_tries_one_out_with_a_key(
     form = page.locator(".auth-container", has_text="http, Bearer")
     form.get_by_role("textbox").fill(key)
     form.get_by_role("button", name="Apply credentials").click()
-    page.get_by_role("button", name="Close", exact=True).click()
+    page.get_by_role("button", name="Close", exact=True).first.click()
 
     block = page.locator("#operations-jobs-jobs_list")
     block.locator(".opblock-summary-control").click()

@@ -96,7 +96,10 @@ def test_the_compose_file_keeps_every_rule() -> None:
 
 def test_the_compose_file_has_one_service_per_role() -> None:
     config = yaml.safe_load(COMPOSE)
-    assert set(config["services"]) == {"postgres", "broker", "migrate", "web", "worker", "beat"}
+    assert set(config["services"]) == {
+        *("postgres", "broker", "prepare", "migrate"),
+        *("web", "worker", "batch", "background", "beat"),
+    }
     assert set(config["volumes"]) == {"database", "broker", "files"}
     # PostgreSQL 18 keeps its data one folder higher than the versions before.
     assert config["services"]["postgres"]["volumes"] == ["database:/var/lib/postgresql"]
@@ -113,7 +116,7 @@ def test_the_compose_file_has_one_service_per_role() -> None:
         ("valkey/valkey:9.1.2-alpine", "valkey/valkey:latest", "not pinned"),
         ('user: "999:999"', 'user: "0:0"', "postgres: it may run as root"),
         ("target: worker", "target: everything", "no target everything"),
-        ("healthcheck: {disable: true}", "healthcheck: {}", "migrate: only a job that ends"),
+        ("healthcheck: {disable: true}", "healthcheck: {}", "prepare: only a job that ends"),
         ('      test: ["CMD-SHELL"', '      tests: ["CMD-SHELL"', "broker: it has no health check"),
         (
             '    user: "999:1000"',
@@ -144,7 +147,8 @@ def test_each_rule_of_the_compose_file_sees_what_breaks_it(old: str, new: str, s
 
 def test_the_example_holds_no_secret_and_no_variable_that_nothing_reads() -> None:
     example = variables_of_example(ENV_EXAMPLE)
-    secrets = {"SECRET_KEY", "API_KEY_PEPPERS", "POSTGRES_PASSWORD", "REDIS_PASSWORD"}
+    secrets = {"SECRET_KEY", "API_KEY_PEPPERS", "REDIS_PASSWORD"}
+    secrets |= {f"POSTGRES_{role}PASSWORD" for role in ("", "OWNER_", "APP_")}
     operating = (ROOT / "docs/operating.md").read_text()
 
     assert {name for name in secrets if example[name]} == set()
@@ -157,6 +161,46 @@ def test_the_version_is_the_same_everywhere() -> None:
     tags = re.findall(r"image: emotionsite-\w+:(\S+)", COMPOSE)
     assert {*labels, *tags} == set(version)
     assert (len(labels), len(tags)) == (2, 2)
+
+
+def roles_of_containers() -> dict[str, tuple[str, str]]:
+    """The role of the database that each container connects as, and the passwords it is given."""
+    services = yaml.safe_load(COMPOSE)["services"]
+    found = {}
+    for name, service in services.items():
+        if not service.get("env_file"):
+            continue
+        given = service["environment"]
+        role = re.match(r"postgres://(\w+):", given["DATABASE_URL"])
+        assert role is not None
+        known = [key for key in ("POSTGRES_PASSWORD", "POSTGRES_OWNER_PASSWORD") if given.get(key, "x") != ""]
+        found[name] = (role[1], " ".join(known))
+    return found
+
+
+def test_only_the_jobs_that_end_connect_as_more_than_the_application_s_role() -> None:
+    assert roles_of_containers() == {
+        "prepare": ("emotionsite_app", ""),
+        "migrate": ("emotionsite_owner", ""),
+        **dict.fromkeys(("web", "worker", "batch", "background", "beat"), ("emotionsite_app", "")),
+    }
+    services = yaml.safe_load(COMPOSE)["services"]
+    assert [name for name, one in services.items() if "DATABASE_ADMIN_URL" in one.get("environment", {})] == [
+        "prepare"
+    ]
+
+
+def test_the_worker_of_batches_steps_back_in_containers_and_under_make_run(tmp_path: Path) -> None:
+    services = yaml.safe_load(COMPOSE)["services"]
+    roles = {role.name: role for role in site_plan(Options(tmp_path), DataDir(tmp_path)).roles}
+    nice = {name: int(roles[name].environment["WORKER_NICE"]) for name in ("worker", "batch", "background")}
+    assert nice == {"worker": 0, "batch": 10, "background": 0}
+    assert services["batch"]["environment"]["WORKER_NICE"] == "10"
+    assert services["batch"]["cpu_shares"] < 1024
+    # The health check of the image asks for a worker of this name.
+    for name in ("batch", "background"):
+        assert services[name]["environment"]["WORKER_NAME"] == name
+        assert f"{name}@%h" in services[name]["command"]
 
 
 # --- The same programs as `make run` --------------------------------------------------------------
@@ -180,7 +224,7 @@ def commands_of_containers() -> dict[str, list[str]]:
     image = {name: json.loads(dict(stages_of(DOCKERFILE)[name].steps)["CMD"]) for name in FINAL_TARGETS}
     return {
         "web": services["web"].get("command", image["web"]),
-        "worker": services["worker"]["command"],
+        **{name: services[name]["command"] for name in ("worker", "batch", "background")},
         "worker image": image["worker"],
         "beat": services["beat"]["command"],
         "migrate": services["migrate"]["command"],
@@ -192,6 +236,8 @@ def commands_of_containers() -> dict[str, list[str]]:
     [
         ("web", "web"),
         ("worker", "worker"),
+        ("batch", "batch"),
+        ("background", "background"),
         ("worker image", "worker"),
         ("beat", "beat"),
         ("migrate", "migrate"),

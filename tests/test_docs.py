@@ -11,6 +11,7 @@ import pytest
 
 from emotionsite.api_errors import CODES
 from emotionsite.errors import SENTENCES
+from emotionsite.fetching import REFUSALS as OF_FETCHING
 from media_jobs.refusals import REFUSALS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -148,6 +149,13 @@ def test_every_refusal_is_documented_with_its_status() -> None:
     documented = documented_codes()
     assert {code: documented.get(code) for code in REFUSALS} == {
         code: status for code, (status, _) in REFUSALS.items()
+    }
+
+
+def test_every_refusal_of_the_fetcher_is_documented_with_its_status() -> None:
+    documented = documented_codes()
+    assert {code: documented.get(code) for code in OF_FETCHING} == {
+        code: status for code, (status, _) in OF_FETCHING.items()
     }
 
 

@@ -28,7 +28,7 @@ def test_every_package_is_pinned_and_no_file_disagrees_with_another() -> None:
 
 
 def test_the_images_are_free_of_what_only_training_needs() -> None:
-    training = {"torch", "torchvision", "facenet-pytorch", "tqdm"}
+    training = {"torch", "torchvision", "facenet-pytorch"}
     assert training <= set(packages_of("train.txt"))
     assert training & {*packages_of("prod.txt"), *packages_of("ml.txt")} == set()
 
@@ -42,7 +42,7 @@ def run_python(program: str) -> subprocess.CompletedProcess[str]:
 def test_the_worker_s_packages_are_enough_for_the_engine() -> None:
     """What no image has is hidden, and the engine still loads and tells everything of a photo."""
     hidden = [
-        *("torch", "torchvision", "facenet_pytorch", "tqdm"),
+        *("torch", "torchvision", "facenet_pytorch"),
         *("ml_models.training", "ml_models.evaluation", "ml_models.conversion"),
     ]
     program = (

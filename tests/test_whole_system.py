@@ -5,13 +5,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 from django.db.models import Count
 from PIL import Image, ImageEnhance
 
 from accounts.access import team_scope
+from accounts.models import TeamUsage
 from analysis.models import Analysis, Face
 from conftest import People
 from media_jobs.models import Job, JobItem, Media
@@ -20,6 +24,7 @@ from media_jobs.services import job_create, media_from_bytes
 from .conftest import ROOT, Process, Site
 
 SOLVAY = ROOT.parent / "shared" / "data" / "photos" / "solvay1927.jpg"
+RAW = {"Content-Type": "image/png"}
 pytestmark = [pytest.mark.whole_system, pytest.mark.django_db(transaction=True)]
 
 
@@ -73,6 +78,59 @@ def test_a_photo_goes_in_over_rest_and_faces_and_emotions_come_out(
     assert answer.status_code == 202, answer.text
     wait_for_job(api, answer.json()["job_id"])
     assert len(api.get(f"/api/v1/media/{answer.json()['media_id']}").json()["faces"]) == 1
+
+
+def test_a_detection_is_answered_by_a_worker_and_forgotten(
+    api: httpx.Client, live_site: Site, people: People, astronaut: bytes
+) -> None:
+    every = "emotions,age,gender,attributes,landmarks,head_pose,quality"
+    answer = api.post(f"/api/v1/detect?return={every}&deadline=60", files={"file": ("a.png", astronaut)})
+    assert answer.status_code == 200, answer.text
+    (face,) = answer.json()["faces"]
+    assert (face["strongest"], face["gender"]) == ("happiness", "female")
+    assert 15 < face["age"] < 60
+    assert face["attributes"]["smile"] > 0.8
+    assert (len(face["landmarks27"]), len(face["landmarks68"])) == (27, 68)
+    assert abs(face["head_pose"]["yaw"]) < 30
+    assert face["quality"]["for_recognition"] in {"medium", "high"}
+    assert set(answer.json()["models"]) == {"detection", "emotion", "attributes", "landmarks"}
+    # Many at once are all answered: whoever waits holds a thread, and no connection to the database.
+    with ThreadPoolExecutor(40) as pool:
+        answers = list(
+            pool.map(lambda _: api.post("/api/v1/detect?deadline=60", content=astronaut, headers=RAW), range(40))
+        )
+    assert [one.status_code for one in answers] == [200] * 40
+    with team_scope(people.team):
+        assert not Media.objects.exists()
+        assert not Face.objects.exists()
+        assert TeamUsage.objects.get(team=people.team).pictures == 41
+    for log in (live_site.web.log, live_site.worker.log):
+        assert "happiness" not in log.read_text()
+
+
+def test_a_worker_of_the_background_loads_no_engine_and_one_of_batches_steps_back(
+    start: Callable[..., Process], people: People
+) -> None:
+    def worker(name: str, **environment: str) -> Process:
+        process = start(
+            *("-m", "celery", "-A", "emotionsite", "worker", "--hostname", f"{name}@%h"),
+            *("--pool", "threads", "--concurrency", "2", "-Q", name, "--without-gossip", "--without-mingle"),
+            **environment,
+        )
+        process.wait_for("ready.")
+        return process
+
+    background, batch = worker("background"), worker("batch", WORKER_NICE="10")
+    maps = Path(f"/proc/{background.popen.pid}/maps")
+    if maps.exists():
+        assert "openvino" not in maps.read_text()
+    assert "engine_ready" not in background.log.read_text()
+    assert "engine_ready" in batch.log.read_text()
+    nice = {process: psutil.Process(process.popen.pid).nice() for process in (background, batch)}
+    assert nice[batch] == min(19, nice[background] + 10)
+    session = Path(f"/proc/{batch.popen.pid}/autogroup")
+    if session.exists() and session.read_text().strip():
+        assert session.read_text().split()[-1] == "10"
 
 
 @pytest.mark.skipif(not SOLVAY.exists(), reason="needs ../shared/data/photos/solvay1927.jpg")

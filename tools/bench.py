@@ -8,8 +8,12 @@ Starts its own servers, web process and worker in a temporary folder, then measu
 - path: the same photos uploaded over HTTP by several clients at once, until the last result is stored in the
   database.
 
-Prints photos per second with their medians, and the share of either engine's throughput that the path costs:
-1 - path / engine. Clients, web process, database and worker share the machine.
+All find out what is stored of a face: emotions, age, gender and appearance. Prints photos per second with
+their medians, and the share of either engine's throughput that the path costs: 1 - path / engine. Clients,
+web process, database and workers share the machine.
+
+Then it measures what a client of `POST /api/v1/detect` waits: on the idle system, and while a batch of 200
+photos is analysed on the same machine.
 """
 
 from __future__ import annotations
@@ -24,16 +28,22 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
+import psutil
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+import bench_detect  # noqa: E402
+
 from emotionsite.supervisor.embedded import temporary_services  # noqa: E402
+from emotionsite.supervisor.files import DataDir  # noqa: E402
+from emotionsite.supervisor.plan import Options, site_plan  # noqa: E402
 
 CLIENTS = 4
 BOUNDARY = "emotionsite-bench"
@@ -48,12 +58,14 @@ import numpy as np
 from PIL import Image
 from ml_models import BatchedEngine, FaceEngine
 
+PARTS = {"emotions", "age", "gender", "appearance"}
+
 def decoded(name):
     return np.array(Image.open(name).convert("RGB"))
 
 if sys.argv[1] == "passes":
     passes = os.cpu_count() or 1
-    engine = BatchedEngine(FaceEngine.load(threads=1), passes=passes)
+    engine = BatchedEngine(FaceEngine.load(threads=1), passes=passes, parts=PARTS)
     def count_faces(names):
         with ThreadPoolExecutor(2 * passes) as pool:
             return sum(pool.map(lambda name: len(engine.analyze_one(decoded(name))), names))
@@ -61,7 +73,8 @@ else:
     engine = FaceEngine.load()
     def count_faces(names):
         batches = [names[start:start + 8] for start in range(0, len(names), 8)]
-        return sum(len(found) for batch in batches for found in engine.analyze([decoded(n) for n in batch]))
+        found = [engine.analyze([decoded(name) for name in batch], parts=PARTS) for batch in batches]
+        return sum(len(faces) for some in found for faces in some)
 
 for line in sys.stdin:
     names = json.loads(line)
@@ -95,7 +108,7 @@ def form_with(path: Path) -> bytes:
 
 
 class Site:
-    """A web process and a worker with servers of their own."""
+    """The processes of `make run` but the scheduler, with servers of their own."""
 
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         services = stack.enter_context(temporary_services())
@@ -111,16 +124,18 @@ class Site:
             "API_KEY_PEPPERS": f"1:{'ab' * 32}",
             "PUBLIC_URL": self.url,
             "LOG_LEVEL": "WARNING",
+            "DEFAULT_REQUESTS_PER_MINUTE": "1000000",
+            "DEFAULT_PICTURES_PER_MONTH": "1000000",
             "DJANGO_SETTINGS_MODULE": "emotionsite.settings.development",
         }
         owner = {**self._environment, "DATABASE_URL": services.environment["DATABASE_OWNER_URL"]}
         self._run("manage.py", "migrate", "--verbosity", "0", environment=owner)
         self._folder = folder
-        self._start(stack, "web", "-m", "uvicorn", "emotionsite.asgi:application", "--port", str(port))
-        self._start(
-            *(stack, "worker", "-m", "celery", "-A", "emotionsite", "worker", "--pool", "threads"),
-            *("--concurrency", "4", "-Q", "interactive,batch", "--without-mingle", "--without-gossip"),
-        )
+        self.processes: dict[str, int] = {}
+        plan = site_plan(Options(folder / "data", port=port), DataDir(folder / "data"))
+        for role in plan.roles:
+            if role.name != "beat":
+                self._start(stack, role.name, role.argv, role.environment)
         self.key = json.loads(self._run("manage.py", "create_team", "Bench", "bench@example.org"))["api_key"]
         self._wait()
 
@@ -135,11 +150,20 @@ class Site:
         )
         return done.stdout
 
-    def _start(self, stack: ExitStack, name: str, *command: str) -> None:
+    def _start(
+        self, stack: ExitStack, name: str, command: Sequence[str], environment: Mapping[str, str]
+    ) -> None:
         log = stack.enter_context((self._folder / f"{name}.log").open("wb"))
         process = subprocess.Popen(
-            [sys.executable, *command], cwd=ROOT, env=self._environment, stdout=log, stderr=subprocess.STDOUT
+            list(command),
+            cwd=ROOT,
+            env={**self._environment, **environment},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            # As under `make run`: each process is a session of its own.
+            start_new_session=True,
         )
+        self.processes[name] = process.pid
         stack.callback(process.wait, 30)
         stack.callback(process.terminate)
 
@@ -168,11 +192,15 @@ class Site:
         )
         return {item["name"]: item["ok"] for item in json.loads(done.stdout)}
 
+    def client(self, connections: int) -> httpx.Client:
+        """A client with the team's key."""
+        headers = {"Authorization": f"Bearer {self.key}"}
+        limits = httpx.Limits(max_connections=connections)
+        return httpx.Client(base_url=self.url, headers=headers, timeout=300, limits=limits)
+
     def analyse(self, photos: list[Path]) -> tuple[float, int]:
         """Upload all photos, wait until every result is stored, delete them; returns seconds and faces."""
-        headers = {"Authorization": f"Bearer {self.key}"}
-        limits = httpx.Limits(max_connections=CLIENTS)
-        with httpx.Client(base_url=self.url, headers=headers, timeout=300, limits=limits) as client:
+        with self.client(CLIENTS) as client:
             bodies = [form_with(path) for path in photos]
 
             def upload(body: bytes) -> dict[str, str]:
@@ -232,7 +260,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench ARGS=...", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--photos", type=Path, default=ROOT / "samples", help="folder with pictures")
     parser.add_argument("--count", type=int, default=120, help="photos in a round")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=3, help="0 measures the detections only")
     arguments = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="emotionsite-bench-"))
     with ExitStack() as stack:
@@ -241,10 +269,11 @@ def main() -> None:
         print(f"Making {arguments.count} photos from {arguments.photos} ...", flush=True)
         photos = make_photos(arguments.photos, arguments.count, folder / "photos")
         print("Starting servers, web process, worker and the bare engines ...", flush=True)
+        site = Site(folder, stack)
         measured: dict[str, BareEngine | Site] = {
             "engine": BareEngine("analyze", stack),
             "passes": BareEngine("passes", stack),
-            "path": Site(folder, stack),
+            "path": site,
         }
         rates: dict[str, list[float]] = {name: [] for name in measured}
         print("round  " + "".join(f"{name:>8}" for name in measured) + "   photos/s", flush=True)
@@ -258,12 +287,43 @@ def main() -> None:
                 raise SystemExit(f"All must find the same faces, but found {found}: no figure is valid.")
             if number:
                 print_row(str(number), [values[-1] for values in rates.values()])
+        if arguments.rounds:
+            print_costs(rates)
+        print_detections(site, photos)
+
+
+def print_costs(rates: dict[str, list[float]]) -> None:
+    """What the path costs, from the photos per second of all rounds; the first only warmed up."""
     medians = {name: statistics.median(values[1:]) for name, values in rates.items()}
     print_row("median", list(medians.values()))
     cost, of_most = (1 - medians["path"] / medians[name] for name in ("engine", "passes"))
     verdict = "within" if cost <= MAX_PATH_COST else "OVER"
     print(f"The path costs {cost:.1%} of the engine's throughput ({verdict} {MAX_PATH_COST:.0%}).")
     print(f"It costs {of_most:.1%} of the most the engine gives, passes side by side.")
+
+
+def print_detections(site: Site, photos: list[Path]) -> None:
+    """What a client waits for a detection, alone and beside a batch, and with many others."""
+    with site.client(20) as client:
+        idle, busy, pace = bench_detect.measure(client, photos)
+        rate, many = bench_detect.at_once(client, photos, 20)
+    slower = busy.median / idle.median
+    verdict = "within" if slower <= bench_detect.MAX_SLOWER else "OVER"
+    print(f"Detection, idle:             {idle}")
+    print(f"Detection, beside a batch:   {busy}")
+    print(
+        f"A batch of {bench_detect.BATCH} photos makes the median {slower:.2f} times as long ({verdict} "
+        f"{bench_detect.MAX_SLOWER:g})."
+    )
+    print(f"Meanwhile the batch went on at {pace:.1f} photos a second.")
+    print(f"20 clients at once:          {many}, {rate:.1f} a second")
+    sizes = ", ".join(f"{name} {memory(pid):.0f} MB" for name, pid in site.processes.items())
+    print(f"Memory (resident): {sizes}")
+
+
+def memory(pid: int) -> float:
+    """Resident memory of a process in MB (of 1e6 bytes)."""
+    return psutil.Process(pid).memory_info().rss / 1e6
 
 
 def print_row(name: str, rates: list[float]) -> None:

@@ -22,6 +22,7 @@ from emotionsite.api.etag import with_etag
 from emotionsite.api.query import check_names, names_of
 from emotionsite.api.sparse import Fields, only, parse_fields
 from emotionsite.filters import filtered
+from emotionsite.pagination import NewestFirst
 
 
 class AnsweredBefore(Exception):
@@ -68,7 +69,7 @@ class TeamAPIView(APIView):
             return self._finished(response) if isinstance(response, Response) else response
 
     def _finished(self, response: Response) -> HttpResponse:
-        """Render while the team's scope is still entered; then the bytes are known that are kept and tagged."""
+        """Render while the team's scope is still entered: these bytes are what is kept and tagged."""
         response.render()
         if self._first is not None:
             self._first.keep(response)
@@ -101,21 +102,22 @@ class TeamAPIView(APIView):
         return exc.response if isinstance(exc, AnsweredBefore) else super().handle_exception(exc)
 
     def show(self, instance: Any, **context: Any) -> Response:
-        """The answer of a GET: `instance` through the serializer in `reads`, only with the fields asked for."""
-        assert self.reads is not None
-        return Response(only(self.reads(instance, context=context), self.fields).data)
+        """The answer of a GET: `instance` through the serializer in `reads`, with the fields asked for."""
+        return Response(only(self._read(instance, context=context), self.fields).data)
 
     def show_page(self, queryset: QuerySet[Any], **context: Any) -> Response:
         """The answer of a GET of a list: filtered, one page, each entry through the serializer in `reads`."""
-        assert self.reads is not None
-        assert self.pagination_class is not None
         if self.filters is not None:
             queryset = filtered(self.filters, self.request.query_params, queryset)
-        pages = self.pagination_class()
+        pages = (self.pagination_class or NewestFirst)()
         page = pages.paginate_queryset(queryset, self.request, view=self)
-        return pages.get_paginated_response(
-            only(self.reads(page, many=True, context=context), self.fields).data
-        )
+        shown = only(self._read(page, many=True, context=context), self.fields)
+        return pages.get_paginated_response(shown.data)
+
+    def _read(self, *args: Any, **kwargs: Any) -> BaseSerializer[Any]:
+        if self.reads is None:
+            raise TypeError(f"{type(self).__name__} shows something, so it must say in `reads` what.")
+        return self.reads(*args, **kwargs)
 
     def wants(self, name: str) -> bool:
         """Whether the caller wants to see this field, so that it has to be read from the database."""

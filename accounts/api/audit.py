@@ -9,6 +9,7 @@ from rest_framework.response import Response
 from accounts import audit_log
 from accounts.api import TeamAPIView
 from accounts.models import AuditEvent, Scope
+from emotionsite.api.examples import example
 from emotionsite.pagination import NewestFirst
 
 
@@ -28,6 +29,18 @@ class ObjectSerializer(serializers.Serializer[AuditEvent]):
     name = serializers.CharField(source="object_name")
 
 
+@example(
+    {
+        "id": 8812,
+        "action": "team.settings_changed",
+        "actor": {"user_id": 7, "name": "maria", "api_key": ""},
+        "object": {"type": "team", "id": "5b5dbf2c-9f4e-4f52-8a53-8b3ce3c04b41", "name": "Reading lab"},
+        "details": {"before": {"keep_originals_days": None}, "after": {"keep_originals_days": 30}},
+        "address": "192.0.2.7",
+        "request_id": "d1c8d760bda2498f8c6597307c273e09",
+        "created_at": "2026-11-22T09:17:04.084459Z",
+    }
+)
 class AuditEventSerializer(serializers.ModelSerializer[AuditEvent]):
     actor = ActorSerializer(source="*")
     object = ObjectSerializer(source="*")

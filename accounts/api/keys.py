@@ -15,11 +15,26 @@ from accounts import keys
 from accounts.api import TeamAPIView
 from accounts.models import ApiKey, Scope
 from accounts.networks import MOST_NETWORKS, networks_normalised
+from emotionsite.api.examples import example
 from emotionsite.pagination import NewestFirst
 
 STATES = ("active", "expired", "revoked")
 
 
+@example(
+    {
+        "id": "h7k2m4qa",
+        "name": "importer",
+        "state": "active",
+        "scopes": ["read", "analyze"],
+        "networks": ["203.0.113.0/24"],
+        "created_by": "maria",
+        "created_at": "2026-11-22T09:17:04.084459Z",
+        "expires_at": "2027-11-22T00:00:00Z",
+        "revoked_at": None,
+        "last_used_at": "2026-11-23T10:02:41.551020Z",
+    }
+)
 class ApiKeySerializer(serializers.ModelSerializer[ApiKey]):
     """A key without its secret. `id` is the public part of its text, `es_<id>_...`."""
 
@@ -30,7 +45,7 @@ class ApiKeySerializer(serializers.ModelSerializer[ApiKey]):
     )
     state = serializers.ChoiceField(STATES, read_only=True)
     created_by = serializers.CharField(
-        source="created_by.username", default=None, read_only=True, help_text="null when a key made it"
+        source="created_by.username", default=None, allow_null=True, read_only=True, help_text="null when a key made it"
     )
 
     class Meta:
@@ -50,6 +65,13 @@ class ApiKeySerializer(serializers.ModelSerializer[ApiKey]):
         read_only_fields = fields
 
 
+@example(
+    {
+        **example.of(ApiKeySerializer),
+        "last_used_at": None,
+        "key": "es_h7k2m4qa_" + "x" * 43,
+    }
+)
 class NewApiKeySerializer(ApiKeySerializer):
     """A key that was just made: the only answer that has its full text."""
 
@@ -60,6 +82,14 @@ class NewApiKeySerializer(ApiKeySerializer):
         read_only_fields = fields
 
 
+@example(
+    {
+        "name": "importer",
+        "scopes": ["read", "analyze"],
+        "expires_at": "2027-11-22T00:00:00Z",
+        "networks": ["203.0.113.0/24"],
+    }
+)
 class ApiKeyRequestSerializer(serializers.Serializer[Any]):
     """A key to be made."""
 
@@ -119,6 +149,7 @@ class ApiKeyListView(TeamAPIView):
 
     @extend_schema(summary="List API keys", tags=["Keys"], responses=ApiKeySerializer(many=True))
     def get(self, request: Request) -> Response:
+        """The team's keys, newest first, those that are over too. No answer has the secret of a key."""
         return self.show_page(_keys())
 
     @extend_schema(
@@ -148,11 +179,12 @@ class ApiKeyDetailView(TeamAPIView):
 
     @extend_schema(summary="Show an API key", tags=["Keys"], responses=ApiKeySerializer)
     def get(self, request: Request, identifier: str) -> Response:
+        """One key, without its secret."""
         return self.show(get_object_or_404(_keys(), identifier=identifier))
 
     @extend_schema(
         summary="Revoke an API key",
-        description="From the next request on it opens nothing. It stays in the list. Once more changes nothing.",
+        description="From the next request on it opens nothing. It stays in the list.",
         tags=["Keys"],
         responses={204: None},
     )

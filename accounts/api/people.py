@@ -43,6 +43,7 @@ class TeamListView(TeamAPIView):
 
     @extend_schema(summary="List your teams", tags=["Teams"])
     def get(self, request: Request) -> Response:
+        """The teams of the signed-in user, newest first; for a key, the one it belongs to."""
         wanted = Team.objects.filter(pk__in=[team.pk for team in self.access.teams])
         return self.show_page(wanted, **_team_body(self))
 
@@ -56,6 +57,7 @@ class TeamDetailView(TeamAPIView):
 
     @extend_schema(summary="Show the team", tags=["Teams"])
     def get(self, request: Request, team_id: UUID) -> Response:
+        """The team that the key belongs to or that the session is in; any other does not exist here."""
         return self.show(self._team(team_id), **_team_body(self))
 
     @extend_schema(
@@ -65,6 +67,7 @@ class TeamDetailView(TeamAPIView):
         responses=TeamSerializer,
     )
     def patch(self, request: Request, team_id: UUID) -> Response:
+        """What is left out stays. Only an owner may ask the second factor of everybody."""
         team = self._team(team_id)
         change = TeamChangeSerializer(data=request.data)
         change.is_valid(raise_exception=True)
@@ -104,6 +107,7 @@ class MemberListView(MemberView):
 
     @extend_schema(summary="List members", tags=["Members"])
     def get(self, request: Request) -> Response:
+        """The team's members, newest first. Addresses are shown to those who manage the team."""
         return self.show_page(self.members(), **self.context())
 
 
@@ -118,6 +122,7 @@ class MemberDetailView(MemberView):
 
     @extend_schema(summary="Show a member", tags=["Members"])
     def get(self, request: Request, membership_id: int) -> Response:
+        """One member of the team."""
         return self.show(self.member(membership_id), **self.context())
 
     @extend_schema(
@@ -127,6 +132,7 @@ class MemberDetailView(MemberView):
         responses=MemberSerializer,
     )
     def patch(self, request: Request, membership_id: int) -> Response:
+        """Admins give the roles up to their own; only owners make owners. One owner always stays."""
         membership = self.member(membership_id)
         body = RoleSerializer(data=request.data)
         body.is_valid(raise_exception=True)
@@ -137,6 +143,7 @@ class MemberDetailView(MemberView):
 
     @extend_schema(summary="Remove a member", tags=["Members"], request=None, responses={204: None})
     def delete(self, request: Request, membership_id: int) -> Response:
+        """The member loses the team at once. What they uploaded stays with the team."""
         membership = self.member(membership_id)
         members.member_remove(access=self.access, membership_id=membership.pk)
         return Response(status=status.HTTP_204_NO_CONTENT)
@@ -150,6 +157,7 @@ class MemberMeView(TeamAPIView):
 
     @extend_schema(summary="Leave the team", tags=["Members"], request=None, responses={204: None})
     def delete(self, request: Request) -> Response:
+        """For a user who is signed in; a key is no member. The last owner has to hand over first."""
         members.member_leave(access=self.access)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -164,6 +172,7 @@ class MemberHandOverView(MemberView):
         summary="Hand ownership over to a member", tags=["Members"], request=None, responses=MemberSerializer
     )
     def post(self, request: Request, membership_id: int) -> Response:
+        """For an owner who is signed in: the member becomes an owner, the caller an admin."""
         membership = self.member(membership_id)
         members.ownership_hand_over(access=self.access, membership_id=membership.pk)
         return self.shown(membership.pk)
@@ -182,6 +191,7 @@ class InvitationListView(TeamAPIView):
 
     @extend_schema(summary="List invitations", tags=["Invitations"])
     def get(self, request: Request) -> Response:
+        """Invitations, newest first, those that are over too. The link is in the message only."""
         return self.show_page(invitations.invitations())
 
     @extend_schema(
@@ -191,6 +201,7 @@ class InvitationListView(TeamAPIView):
         responses={201: InvitationSerializer},
     )
     def post(self, request: Request) -> Response:
+        """Sends a link that makes its reader a member. It works once and for some days."""
         body = NewInvitationSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         invitation_allowed(request._request, self.access)  # noqa: SLF001
@@ -208,10 +219,12 @@ class InvitationDetailView(TeamAPIView):
 
     @extend_schema(summary="Show an invitation", tags=["Invitations"])
     def get(self, request: Request, invitation_id: UUID) -> Response:
+        """One invitation, without its link."""
         return self.show(_invitation(invitation_id))
 
     @extend_schema(summary="Revoke an invitation", tags=["Invitations"], request=None, responses={204: None})
     def delete(self, request: Request, invitation_id: UUID) -> Response:
+        """Its link stops working at once. The invitation stays in the list."""
         _invitation(invitation_id)
         invitations.invitation_revoke(access=self.access, invitation_id=invitation_id)
         return Response(status=status.HTTP_204_NO_CONTENT)
@@ -239,6 +252,7 @@ class InvitationResendView(TeamAPIView):
         responses=InvitationSerializer,
     )
     def post(self, request: Request, invitation_id: UUID) -> Response:
+        """Sends a new link; the one before stops working."""
         _invitation(invitation_id)
         invitation_allowed(request._request, self.access)  # noqa: SLF001
         sent = invitations.invitation_resend(access=self.access, invitation_id=invitation_id)

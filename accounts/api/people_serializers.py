@@ -8,11 +8,22 @@ from django_filters import CharFilter, ChoiceFilter
 from rest_framework import serializers
 
 from accounts.models import Invitation, Membership, Role, Team
+from emotionsite.api.examples import example
 from emotionsite.filters import CreatedFilterSet
 
 STATES = ("open", "expired", "revoked", "accepted")
 
 
+@example(
+    {
+        "id": "5d0c4f0e-7f7b-4b8e-9d75-4b2f9a1f7a10",
+        "name": "Red team",
+        "role": "owner",
+        "current": True,
+        "require_mfa": False,
+        "created_at": "2026-11-02T08:00:00.120044Z",
+    }
+)
 class TeamSerializer(serializers.ModelSerializer[Team]):
     """Needs `roles` (by team) and `current` in the context."""
 
@@ -31,6 +42,9 @@ class TeamSerializer(serializers.ModelSerializer[Team]):
         return bool(team.pk == self.context["current"])
 
 
+@example(
+    {"name": "Red team", "require_mfa": True}
+)
 class TeamChangeSerializer(serializers.Serializer[Any]):
     """What is left out stays as it is."""
 
@@ -40,6 +54,16 @@ class TeamChangeSerializer(serializers.Serializer[Any]):
     )
 
 
+@example(
+    {
+        "id": 12,
+        "name": "maria",
+        "email": "maria@example.org",
+        "role": "analyst",
+        "second_factor": True,
+        "created_at": "2026-11-05T14:21:09.310552Z",
+    }
+)
 class MemberSerializer(serializers.ModelSerializer[Membership]):
     """Needs the annotation of `accounts.members.members`, and `managing` in the context."""
 
@@ -60,15 +84,36 @@ class MemberSerializer(serializers.ModelSerializer[Membership]):
         return bool(membership.second_factor) if self.context["managing"] else None
 
 
+@example(
+    {"role": "admin"}
+)
 class RoleSerializer(serializers.Serializer[Any]):
     role = serializers.ChoiceField(choices=Role.choices)
 
 
+@example(
+    {"email": "maria@example.org", "role": "analyst"}
+)
 class NewInvitationSerializer(serializers.Serializer[Any]):
     email = serializers.EmailField(max_length=254)
     role = serializers.ChoiceField(choices=Role.choices, default=Role.ANALYST)
 
 
+@example(
+    {
+        "id": "0b1a4f0c-3c1e-4a55-8f7b-0f2f5c8d9e11",
+        "email": "maria@example.org",
+        "role": "analyst",
+        "state": "open",
+        "invited_by": "olga",
+        "accepted_by": None,
+        "created_at": "2026-11-22T09:17:04.084459Z",
+        "sent_at": "2026-11-22T09:17:04.084459Z",
+        "expires_at": "2026-11-29T09:17:04.084459Z",
+        "revoked_at": None,
+        "accepted_at": None,
+    }
+)
 class InvitationSerializer(serializers.ModelSerializer[Invitation]):
     """`state` is open, expired, revoked or accepted. The link is in the message only."""
 

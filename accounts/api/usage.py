@@ -9,6 +9,7 @@ from rest_framework.response import Response
 
 from accounts.api import TeamAPIView
 from accounts.usage import MOST_DAYS, USUAL_DAYS, usage_of
+from emotionsite.api.examples import example
 
 
 class LimitsSerializer(serializers.Serializer[Any]):
@@ -38,6 +39,21 @@ class DaySerializer(serializers.Serializer[Any]):
     faces = serializers.IntegerField(help_text="faces found in pictures")
 
 
+@example(
+    {
+        "plan": "Studio",
+        "limits": {
+            "requests_per_minute": 600,
+            "pictures_per_month": 10000,
+            "stored_faces": 100000,
+            "storage_bytes": 53687091200,
+            "largest_file_bytes": 26214400,
+        },
+        "used": {"pictures_this_month": 412, "stored_faces": 1630, "stored_bytes": 812646400},
+        "replenished_on": "2026-12-01",
+        "days": [{"day": "2026-11-22", "requests": 97, "pictures": 31, "faces": 118}],
+    }
+)
 class UsageSerializer(serializers.Serializer[Any]):
     """Limits, what is used of them, and figures per day."""
 
@@ -66,6 +82,7 @@ class UsageView(TeamAPIView):
 
     @extend_schema(summary="Show limits and usage", tags=["Usage"], responses=UsageSerializer)
     def get(self, request: Request) -> Response:
+        """Limits of the team's plan, what is used of them, and figures per day for a chart."""
         query = DaysSerializer(data=request.query_params)
         query.is_valid(raise_exception=True)
         return self.show(usage_of(team=self.access.team, days=query.validated_data["days"]))

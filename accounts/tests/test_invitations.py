@@ -30,7 +30,7 @@ from accounts.models import Invitation, Membership, Role, Team, User
 from conftest import People
 from emotionsite.problems import Refusal
 
-from .helpers import (
+from .people import (
     PASSWORD,
     access_of,
     events,

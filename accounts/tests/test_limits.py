@@ -1,95 +1,42 @@
 """Limits hold exactly, also when many clients meet them at the same moment."""
 
 import io
-import threading
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 import time_machine
-from django.db import connection, transaction
+from django.db import transaction
 from django.test import Client
 from pytest_django import Settings
 
-from accounts import rate_counter
-from accounts.access import Access, across_teams, team_scope
+from accounts.access import across_teams, team_scope
 from accounts.limits import (
-    faces_check,
     file_size_check,
     limits_of,
     next_month,
     pictures_give_back,
     pictures_take,
-    request_take,
 )
-from accounts.models import Plan, Scope, Team, TeamUsage, UsageDay
-from accounts.plans import plan_set, team_plan_set
+from accounts.models import Team, TeamUsage, UsageDay
 from analysis.models import Face
 from conftest import People
 from emotionsite.problems import Refusal
 from media_jobs.models import Job, JobItem, Media
 from media_jobs.services import job_create, media_delete
-from media_jobs.tests.helpers import at_once, photo, photos, upload, work_off
+from media_jobs.tests.helpers import photo, photos, upload, work_off
 from tests.fakes import EngineWithoutNets
 
-CLIENTS = 20
+from .limit_helpers import CLIENTS, count_outcomes
+
 Names = Callable[[], list[str]]
 Count = Callable[[], int]
-
-
-@pytest.fixture()
-def limited(people: People) -> Callable[..., Team]:
-    """Call it with limits to give the first team a plan of them."""
-
-    def give(**limits: int | None) -> Team:
-        team_plan_set(team=people.team, plan=plan_set(name="limited", **limits))
-        return people.team
-
-    return give
-
-
-@pytest.fixture()
-def counters_away(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
-    """Nothing answers where requests are counted."""
-    away = rate_counter.client.__wrapped__
-    settings.COUNTERS_URL = "redis://127.0.0.1:1/2"
-    client = away()
-    monkeypatch.setattr(rate_counter, "client", lambda: client)
-    script = client.register_script(rate_counter.SCRIPT)
-    monkeypatch.setattr(rate_counter, "_script", lambda: script)
-
-
-def access_to(team: Team) -> Access:
-    return Access(team=team, scopes=frozenset(Scope.values))
 
 
 def usage(team: Team) -> TeamUsage:
     with across_teams():
         return TeamUsage.objects.get(team=team)
-
-
-def count_outcomes(team: Team, step: Callable[[Team, int], Any]) -> dict[str, int]:
-    """Run `step` in 20 threads at once; how many passed, and how many were refused with which code."""
-    outcomes: dict[str, int] = {}
-    numbers = iter(range(CLIENTS))
-    lock = threading.Lock()
-
-    def one() -> None:
-        with lock:
-            number = next(numbers)
-        mine = Team.objects.select_related("plan").get(pk=team.pk)
-        try:
-            with team_scope(mine):
-                step(mine, number)
-            outcome = "passed"
-        except Refusal as refusal:
-            outcome = refusal.code
-        with lock:
-            outcomes[outcome] = outcomes.get(outcome, 0) + 1
-
-    at_once(CLIENTS, one)
-    return outcomes
 
 
 # --- Where limits come from -------------------------------------------------------------------------
@@ -110,127 +57,6 @@ def test_a_plan_replaces_every_limit_but_cannot_raise_the_largest_file(
     assert limits_of(team).stored_faces is None
     assert limits_of(team).largest_file_bytes == settings.MAX_UPLOAD_BYTES
     assert limits_of(limited(largest_file_bytes=2000)).largest_file_bytes == 2000
-
-
-# --- Requests ---------------------------------------------------------------------------------------
-
-
-@pytest.mark.django_db(transaction=True)
-def test_of_twenty_requests_at_once_exactly_as_many_pass_as_the_minute_allows(limited: Any) -> None:
-    team = limited(requests_per_minute=13)
-    assert count_outcomes(team, lambda team, _: request_take(access_to(team))) == {
-        "passed": 13,
-        "rate_limited": CLIENTS - 13,
-    }
-
-
-def test_no_sixty_seconds_hold_more_requests_than_allowed_wherever_they_begin(
-    limited: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(rate_counter, "WINDOW_SECONDS", 1)
-    team = limited(requests_per_minute=5)
-    passed: list[float] = []
-    waits: list[int] = []
-    clock = rate_counter.client()
-
-    def now() -> float:
-        seconds, micros = clock.time()
-        return float(seconds) + micros / 1_000_000
-
-    end = now() + 3.2
-    while now() < end:
-        before = now()
-        try:
-            request_take(access_to(team))
-        except Refusal as refusal:
-            waits.append(int(refusal.headers["Retry-After"]))
-        else:
-            passed.append(before)
-    # The sixth after any request is at least a whole window later, less what one call takes.
-    gaps = [later - earlier for earlier, later in zip(passed, passed[5:], strict=False)]
-    assert min(gaps) > 0.95
-    assert 15 <= len(passed) <= 20
-    assert set(waits) == {1}
-
-
-def test_the_api_says_what_is_left_and_refuses_the_request_after_the_last(
-    limited: Any, people: People
-) -> None:
-    limited(requests_per_minute=3)
-    key = {"Authorization": f"Bearer {people.key('read')}"}
-    answers = [
-        Client().get("/api/v1/media", headers=key),
-        # A refusal after the caller is known counts and says it too.
-        Client().get("/api/v1/keys", headers=key),
-        Client().get(f"/api/v1/jobs/{people.team.pk}", headers=key),
-        Client().get("/api/v1/media", headers=key),
-    ]
-    assert [answer.status_code for answer in answers] == [200, 403, 404, 429]
-    assert [answer["RateLimit-Remaining"] for answer in answers] == ["2", "1", "0", "0"]
-    assert {answer["RateLimit-Limit"] for answer in answers} == {"3"}
-    assert all(1 <= int(answer["RateLimit-Reset"]) <= 60 for answer in answers)
-    assert 1 <= int(answers[3]["Retry-After"]) <= 60
-    assert answers[3].json()["code"] == "rate_limited"
-    assert "Retry-After" not in answers[2]
-
-
-def test_a_refused_request_does_nothing(
-    limited: Any, people: People, stored_files: Names, queued: Count
-) -> None:
-    limited(requests_per_minute=0)
-    key = {"Authorization": f"Bearer {people.key()}"}
-    answer = Client().post("/api/v1/media", {"file": io.BytesIO(photo(1))}, headers=key)
-    assert answer.status_code == 429
-    with across_teams():
-        assert not Media.objects.exists()
-    assert (stored_files(), queued()) == ([], 0)
-    assert rate_counter.of_team(team_id=people.team.pk, day=datetime.now(UTC).date()) == 0
-
-
-def test_members_count_for_their_team_and_teams_do_not_count_for_each_other(
-    limited: Any, people: People, others: People
-) -> None:
-    limited(requests_per_minute=1)
-    assert people.client("viewer").get("/api/v1/media").status_code == 200
-    assert people.client("owner").get("/api/v1/media").status_code == 429
-    assert others.client("owner").get("/api/v1/media").status_code == 200
-    assert people.client("owner").get("/photos/").status_code == 200, "pages are not counted"
-
-
-def test_a_visitor_is_told_nothing_of_limits(db: None) -> None:
-    answer = Client().get("/api/v1/media")
-    assert answer.status_code == 401
-    assert not [name for name in answer.headers if name.startswith("RateLimit")]
-
-
-def test_a_team_without_a_rate_is_counted_all_the_same(limited: Any, people: People) -> None:
-    limited(requests_per_minute=None)
-    answer = people.client("owner").get("/api/v1/media")
-    assert answer.status_code == 200
-    assert "RateLimit-Limit" not in answer
-    assert rate_counter.of_team(team_id=people.team.pk, day=datetime.now(UTC).date()) == 1
-
-
-def test_a_lowered_limit_holds_for_what_was_sent_before(limited: Any) -> None:
-    team = limited(requests_per_minute=5)
-    for _ in range(5):
-        request_take(access_to(team))
-    with pytest.raises(Refusal, match="2 requests in a minute"):
-        request_take(access_to(limited(requests_per_minute=2)))
-    raised = request_take(access_to(limited(requests_per_minute=6)))
-    assert raised is not None
-    assert raised.left == 0
-
-
-@pytest.mark.usefixtures("counters_away")
-def test_without_the_counters_the_api_answers_503_and_does_nothing(
-    people: People, stored_files: Names
-) -> None:
-    key = {"Authorization": f"Bearer {people.key()}"}
-    answer = Client().post("/api/v1/media", {"file": io.BytesIO(photo(1))}, headers=key)
-    assert answer.status_code == 503
-    assert answer.json()["code"] == "service_unavailable"
-    assert stored_files() == []
 
 
 # --- Pictures of the month ----------------------------------------------------------------------------
@@ -444,16 +270,3 @@ def test_limits_of_one_team_do_not_touch_another(limited: Any, others: People) -
     limited(pictures_per_month=0, storage_bytes=0, stored_faces=0)
     with team_scope(others.team):
         assert upload(others.team, photo(1)).job.total == 1
-
-
-def test_an_upload_without_limits_asks_the_database_no_more_often_with_them(
-    limited: Any, django_assert_max_num_queries: Any
-) -> None:
-    team = limited(pictures_per_month=100, storage_bytes=10**9, stored_faces=100)
-    with team_scope(team):
-        with django_assert_max_num_queries(3):
-            pictures_take(team=team, count=1)
-        with django_assert_max_num_queries(1), transaction.atomic(savepoint=False):
-            faces_check(team=team)
-    assert not connection.needs_rollback
-    assert Plan.objects.count() == 1

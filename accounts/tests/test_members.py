@@ -13,7 +13,7 @@ from accounts.models import Membership, Role, User
 from conftest import People
 from emotionsite.problems import Refusal
 
-from .helpers import access_of, events, membership_of, roles
+from .people import access_of, events, membership_of, roles
 
 pytestmark = pytest.mark.django_db
 BEFORE = {"blue-owner": "owner", "blue-admin": "admin", "blue-analyst": "analyst", "blue-viewer": "viewer"}

@@ -15,7 +15,7 @@ from accounts.access import team_scope
 from accounts.models import Membership, Role, Team, User
 from conftest import People
 
-from .helpers import PASSWORD, events, give_second_factor, sign_in, totp_code
+from .people import PASSWORD, events, give_second_factor, sign_in, totp_code
 
 pytestmark = pytest.mark.django_db
 

@@ -14,7 +14,7 @@ from conftest import People
 from emotionsite.settings import sign_in as defaults
 from emotionsite.settings.sign_in import rates_from_text
 
-from .helpers import PASSWORD
+from .people import PASSWORD
 
 pytestmark = pytest.mark.django_db
 WRONG = {"login": "blue-viewer", "password": "wrong"}

@@ -8,7 +8,7 @@ from accounts.models import Membership, Role, Team
 from accounts.services import team_create
 from conftest import People
 
-from .helpers import events, roles
+from .people import events, roles
 
 pytestmark = pytest.mark.django_db
 

@@ -71,15 +71,32 @@ def team_audit(request: HttpRequest) -> HttpResponse:
     if last is not None:
         wanted = audit_log.older_than(wanted, last.created_at, last.pk)
     page = list(wanted[: PAGE_SIZE + 1])
-    question = [(name, value) for name, value in request.GET.items() if value and name != "before"]
+    question = [(name, str(value)) for name, value in request.GET.items() if value and name != "before"]
     context = {
         "form": form,
-        "events": [(event, ACTIONS.get(event.action, event.action)) for event in page[:PAGE_SIZE]],
+        "events": [
+            (event, ACTIONS.get(event.action, event.action), _details(event)) for event in page[:PAGE_SIZE]
+        ],
         "older": urlencode([*question, ("before", page[PAGE_SIZE - 1].pk)]) if len(page) > PAGE_SIZE else "",
         "newest": urlencode(question) if last else None,
         "question": question,
     }
     return render(request, "team/audit.html", context, status=400 if form.errors else 200)
+
+
+def _details(event: AuditEvent) -> list[tuple[str, str]]:
+    """Names and values of an event's details, as words."""
+    return [(name.replace("_", " "), _words(value)) for name, value in event.details.items()]
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name.replace('_', ' ')}: {_words(inner)}" for name, inner in value.items())
+    if isinstance(value, list):
+        return ", ".join(_words(inner) for inner in value)
+    if value is None:
+        return "none"
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
 def _event(text: str) -> AuditEvent | None:

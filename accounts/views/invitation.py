@@ -40,9 +40,7 @@ def invitation(request: HttpRequest) -> HttpResponse:
         if user is not None and request.method == "POST":
             return _joined(request, invitations.invitation_accept(digest=digest, user=user))
     except Refusal as refusal:
-        return render(
-            request, "account/invitation_refused.html", {"refusal": refusal}, status=refusal.status
-        )
+        return render(request, "account/invitation_refused.html", {"refusal": refusal}, status=refusal.status)
     context = {
         "invitation": found,
         "role": Role(found.role),

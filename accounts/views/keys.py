@@ -12,6 +12,7 @@ from accounts.access import require_access
 from accounts.key_forms import ApiKeyForm
 from accounts.models import ApiKey, Scope
 from accounts.pages import team_page
+from emotionsite.problems import Refusal
 
 PAGE_SIZE = 50
 
@@ -27,13 +28,17 @@ def team_keys(request: HttpRequest) -> HttpResponse:
 @require_POST
 @team_page(Scope.MANAGE)
 def team_key_create(request: HttpRequest) -> HttpResponse:
-    """Make a key and show its text, in this answer and never again: it is in no address, message or session."""
+    """Make a key and show its text in this answer, never again: it is in no address, message or session."""
     access = require_access(request)
     form = ApiKeyForm(request.POST)
     if not form.is_valid():
         return _keys_page(request, form, status=400)
     wanted = form.cleaned_data
-    keys.scopes_check(access=access, scopes=wanted["scopes"])
+    try:
+        keys.scopes_check(access=access, scopes=wanted["scopes"])
+    except Refusal as refusal:
+        form.add_error("scopes", refusal.message)
+        return _keys_page(request, form, status=refusal.status)
     key, text = keys.api_key_create(
         team=access.team,
         name=wanted["name"],

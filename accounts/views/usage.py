@@ -82,9 +82,6 @@ def _meter(title: str, used: int, limit: int | None, words: str, *, size: bool =
     def shown(number: int) -> str:
         return filesizeformat(number) if size else f"{number:,}"
 
-    if limit is None:
-        percent = 0
-    else:
-        # Rounded down, so that a meter is full only when nothing is left.
-        percent = min(100, used * 100 // limit) if limit else 100
+    # Rounded down, so that a meter is full only when nothing is left.
+    percent = 0 if limit is None else min(100, used * 100 // limit if limit else 100)
     return Meter(title, shown(used), None if limit is None else shown(limit), percent, words)

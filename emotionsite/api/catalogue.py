@@ -20,7 +20,8 @@ _OF_DRF: dict[str, tuple[int, str]] = {
     "not_authenticated": (401, "Sign in, or send 'Authorization: Bearer es_...' with a key of your team."),
     "key_invalid": (
         401,
-        "This API key is unknown, revoked or expired. Send 'Authorization: Bearer es_...' with a key of your team.",
+        "This API key is unknown, revoked or expired. Send 'Authorization: Bearer es_...' with a key of your "
+        "team.",
     ),
     "forbidden": (403, "This needs the right 'analyze', which your key or role does not have."),
     "not_found": (404, "There is no such object in your team."),
@@ -69,9 +70,17 @@ _MEMBERS: dict[str, dict[str, Any]] = {
 
 ALWAYS = (
     *("request_malformed", "parameter_unknown", "not_authenticated", "key_invalid", "address_not_allowed"),
-    *("forbidden", "mfa_required", "not_acceptable", "rate_limited", "server_error", "service_unavailable"),
+    *(
+        "forbidden",
+        "team_is_being_deleted",
+        "mfa_required",
+        "not_acceptable",
+        "rate_limited",
+        "server_error",
+        "service_unavailable",
+    ),
 )
-WITH_A_BODY = ("invalid", "content_type_not_supported", "file_too_large", "storage_full")
+WITH_A_BODY = ("invalid", "content_type_not_supported", "body_too_large", "file_too_large", "storage_full")
 IDEMPOTENT = ("idempotency_key_invalid", "idempotency_in_progress", "idempotency_mismatch")
 
 

@@ -9,7 +9,7 @@ from .catalogue import ERRORS, example_of
 
 PROBLEM: dict[str, Any] = {
     "type": "object",
-    "description": "An error (RFC 9457). `code` is for programs and stays, `detail` for people and may change.",
+    "description": "An error (RFC 9457). `code` is for programs and stays, `detail` is for people.",
     "required": ["type", "title", "status", "code", "detail"],
     "properties": {
         "type": {"type": "string", "enum": ["about:blank"]},
@@ -65,15 +65,15 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "name": "Idempotency-Key",
         "in": "header",
         "required": False,
-        "description": "A new value of your own, such as a UUID, for each thing you want done. A repetition with the "
-        "same value is not carried out again and gets the first answer, for 24 hours.",
+        "description": "A new value of your own, such as a UUID, for each thing you want done. A repetition "
+        "with the same value is not carried out again and gets the first answer, for 24 hours.",
         "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
     },
     "IfNoneMatch": {
         "name": "If-None-Match",
         "in": "header",
         "required": False,
-        "description": "The `ETag` of the answer you have; when it is still the same, 304 comes without a body.",
+        "description": "The `ETag` of what you have; while it is still the same, 304 comes without a body.",
         "schema": {"type": "string", "pattern": "^[!-~]+$"},
     },
 }
@@ -133,6 +133,7 @@ def share(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     }
     for operation in _operations(result):
         _loosen(result, operation)
+    _allow_null(components["schemas"])
     return result
 
 
@@ -161,6 +162,18 @@ def _share_problems(result: dict[str, Any]) -> dict[str, Any]:
         for responses, status in places[name]:
             responses[status] = reference("responses", name)
     return shared
+
+
+def _allow_null(schema: Any) -> None:
+    """Say of a nullable object that it may be null: `nullable` beside `allOf` does not allow it (OpenAPI 3.0.3)."""
+    if isinstance(schema, list):
+        for item in schema:
+            _allow_null(item)
+    elif isinstance(schema, dict):
+        if schema.get("nullable") and "allOf" in schema:
+            schema["oneOf"] = [*schema.pop("allOf"), {"enum": [None]}]
+        for value in schema.values():
+            _allow_null(value)
 
 
 def _loosen(result: dict[str, Any], operation: dict[str, Any]) -> None:

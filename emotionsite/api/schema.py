@@ -50,8 +50,8 @@ class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-
             "type": "apiKey",
             "in": "cookie",
             "name": "sessionid",
-            "description": "The session of a signed-in browser. Requests that change something also need the CSRF "
-            "token of the cookie `csrftoken` in the header `X-CSRFToken`.",
+            "description": "The session of a signed-in browser. Requests that change something also need the "
+            "CSRF token of the cookie `csrftoken` in the header `X-CSRFToken`.",
         }
 
 
@@ -112,7 +112,7 @@ class ApiSchema(AutoSchema):
         return pages().get_schema_operation_parameters(self.view) if self.method == "GET" and pages else []
 
     def _common_parameters(self) -> list[dict[str, Any]]:
-        """Parameters and headers that the frame understands (`emotionsite.api.parts` holds the shared ones)."""
+        """Parameters and headers that the frame understands."""
         found: list[dict[str, Any]] = []
         if self.method == "GET" and self.view.reads is not None:
             found.append(fields_parameter(self.view.reads()))

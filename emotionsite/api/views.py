@@ -17,7 +17,8 @@ def _tag(request: HttpRequest) -> str:
 @condition(etag_func=_tag)
 def openapi_document(request: HttpRequest) -> HttpResponse:
     """The OpenAPI document of this installation."""
-    return HttpResponse(document_text(), content_type="application/json", headers={"Cache-Control": "no-cache"})
+    headers = {"Cache-Control": "no-cache"}
+    return HttpResponse(document_text(), content_type="application/json", headers=headers)
 
 
 @require_safe

@@ -6,8 +6,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "EmotionSite",
     "VERSION": "1",
     "DESCRIPTION": (
-        "Faces and emotions in photos, for many teams. An emotion score says how likely people who look at a face "
-        "would name that emotion; it does not say what somebody feels.\n\n"
+        "Faces and emotions in photos, for many teams. An emotion score says how likely people who look at a "
+        "face would name that emotion; it does not say what somebody feels.\n\n"
         "Every answer belongs to the team of the key that asks. Errors are problem+json with a stable `code`."
     ),
     "LICENSE": {"name": "Apache-2.0"},
@@ -23,11 +23,28 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "ENUM_NAME_OVERRIDES": {
         "PhotoStatus": "media_jobs.api.serializers.PHOTO_STATES",
         "JobStatus": "media_jobs.models.Job.Status",
+        "ItemStatus": "media_jobs.models.JobItem.Status",
+        "ExportStatus": "media_jobs.models.Export.Status",
+        "RemovalStatus": "media_jobs.models.Removal.Status",
+        "DeliveryStatus": "media_jobs.models.WebhookDelivery.Status",
         "KeyState": "accounts.api.keys.STATES",
         "InvitationState": "accounts.api.people_serializers.STATES",
     },
     "TAGS": [
         {"name": "media", "description": "Photos and the faces in them."},
+        {"name": "faces", "description": "Faces in all photos of the team."},
+        {"name": "detect", "description": "Faces in a picture that is not stored."},
         {"name": "jobs", "description": "The analysis of photos, as it goes on."},
+        {"name": "batches", "description": "Many pictures as one job."},
+        {"name": "webhooks", "description": "Addresses that are told what happened."},
+        {"name": "teams", "description": "The team itself."},
+        {"name": "members", "description": "People of the team and their roles."},
+        {"name": "invitations", "description": "Links that make their readers members."},
+        {"name": "keys", "description": "Keys with which programs ask."},
+        {"name": "usage", "description": "Limits and what is used of them."},
+        {"name": "privacy", "description": "What is computed, and how long it is kept."},
+        {"name": "exports", "description": "Files made of the team's data."},
+        {"name": "removals", "description": "Erasures of many photos."},
+        {"name": "audit", "description": "The record of who did what."},
     ],
 }

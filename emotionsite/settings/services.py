@@ -89,6 +89,7 @@ CELERY_BEAT_SCHEDULE = {
     "prune-webhook-deliveries": {"task": "media_jobs.tasks.prune_webhook_deliveries", "schedule": 3600.0},
     "erase-released-files": {"task": "media_jobs.tasks.erase_released_files", "schedule": 60.0},
     "note-requests": {"task": "accounts.tasks.note_requests", "schedule": 60.0},
+    "forget-old-requests": {"task": "accounts.tasks.forget_old_requests", "schedule": 600.0},
     "take-up-long-work": {"task": "media_jobs.tasks.take_up_long_work", "schedule": 60.0},
     "enforce-retention": {"task": "media_jobs.tasks.enforce_retention", "schedule": 300.0},
 }

@@ -16,6 +16,7 @@ from pytest_django import Settings
 from conftest import People
 from emotionsite import checks
 from emotionsite.body_guard import BodyGuard, Message
+from emotionsite.celery import app
 from emotionsite.middleware import RequestLogMiddleware
 from emotionsite.settings.storage_url import storage_from_url
 
@@ -69,6 +70,29 @@ def test_doctor_speaks_json_and_does_not_blame_what_it_could_not_reach(settings:
     assert "because the database does not work" in found["pgvector"]["detail"]
     assert found["broker"]["ok"]
     assert "No Celery worker answers" in found["worker"]["detail"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("workers", "said"),
+    [
+        ({"one@here": ["interactive", "batch", "background"]}, "1 answering"),
+        ({"a@here": ["interactive"], "b@here": ["batch"], "c@here": ["background"]}, "3 answering"),
+        ({"a@here": ["interactive"], "c@here": ["background"]}, "the queue batch, so batches wait"),
+        ({"a@here": ["interactive"]}, "batches wait and webhooks, exports and erasures wait"),
+    ],
+)
+def test_doctor_misses_a_worker_of_any_queue(
+    workers: dict[str, list[str]], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Answers:
+        def active_queues(self) -> Any:
+            return {worker: [{"name": name} for name in names] for worker, names in workers.items()}
+
+    monkeypatch.setattr(app.control, "inspect", lambda timeout: Answers())
+    (result,) = checks.run_checks([checks.WORKER])
+    assert said in result.detail
+    assert result.ok is ("answering" in said)
 
 
 @pytest.mark.django_db

@@ -6,6 +6,7 @@ from uuid import UUID
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from emotionsite.api.examples import example
 from emotionsite.fetching.targets import MAX_LENGTH
 from media_jobs.batch_selectors import counts_of, seconds_left
 from media_jobs.batches import Reference
@@ -105,6 +106,15 @@ class BucketSerializer(serializers.Serializer[Any]):
     session_token = serializers.CharField(default="", allow_blank=True, max_length=3000)
 
 
+@example(
+    {
+        "name": "Campaign 12",
+        "items": [
+            {"url": "https://example.org/photo.jpg", "name": "photo.jpg"},
+            {"media_id": "fbe4a2aa-bae6-446a-8553-2d492fd808a4"},
+        ],
+    }
+)
 class BatchRequestSerializer(serializers.Serializer[Any]):
     """Either `items` or `s3`."""
 
@@ -120,6 +130,7 @@ class BatchRequestSerializer(serializers.Serializer[Any]):
         return attrs
 
 
+@example({"name": "Campaign 12", "archive": "photos.zip"})
 class BatchArchiveSerializer(serializers.Serializer[Any]):
     """A ZIP archive of pictures as multipart/form-data."""
 
@@ -127,6 +138,24 @@ class BatchArchiveSerializer(serializers.Serializer[Any]):
     archive = serializers.FileField(allow_empty_file=True, max_length=LONGEST_NAME)
 
 
+@example(
+    {
+        "id": "6c1b3f6e-5b0a-4f5d-9a41-2f3f0f0c7d21",
+        "name": "Campaign 12",
+        "status": "running",
+        "listing": False,
+        "total": 500,
+        "done": 120,
+        "succeeded": 118,
+        "failed": 2,
+        "cancelled": 0,
+        "pending": 380,
+        "error": None,
+        "created_at": "2026-11-22T09:17:04.084459Z",
+        "started_at": "2026-11-22T09:17:05.120044Z",
+        "finished_at": None,
+    }
+)
 class BatchSerializer(serializers.ModelSerializer[Job]):
     """A batch in a list. Needs `batch_selectors.batches`.
 
@@ -161,6 +190,7 @@ class BatchSerializer(serializers.ModelSerializer[Job]):
         return error_of(batch)
 
 
+@example({**example.of(BatchSerializer), "seconds_left": 74})
 class BatchDetailSerializer(BatchSerializer):
     """One batch, with an estimate of what it still takes."""
 
@@ -174,6 +204,20 @@ class BatchDetailSerializer(BatchSerializer):
         return seconds_left(batch)
 
 
+@example(
+    {
+        "position": 7,
+        "name": "photo.jpg",
+        "media_id": None,
+        "status": "failed",
+        "error": {
+            "code": "url_answered_error",
+            "message": "example.org answered with the status 404 instead of the file. Check that the address "
+            "works without signing in.",
+        },
+        "finished_at": "2026-11-22T09:17:09.551020Z",
+    }
+)
 class BatchItemSerializer(serializers.ModelSerializer[JobItem]):
     """One picture of a batch. `media_id` is null until its bytes are there."""
 

@@ -17,7 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api import TeamAPIView
-from emotionsite.api.parsers import BoundedJSONParser
+from emotionsite.api.parsers import LongJSONParser
 from emotionsite.filters import CreatedFilterSet
 from emotionsite.pagination import NewestFirst
 from media_jobs import batch_selectors, batches
@@ -63,7 +63,7 @@ class BatchListView(TeamAPIView):
     reads = BatchSerializer
     filters = BatchFilter
     pagination_class = NewestFirst
-    parser_classes = (BoundedJSONParser, MultiPartParser)
+    parser_classes = (LongJSONParser, MultiPartParser)
     problems = {
         "POST": (
             *("batch_empty", "batch_too_large", "batch_media_unknown", "quota_pictures"),
@@ -88,7 +88,7 @@ class BatchListView(TeamAPIView):
     )
     def post(self, request: Request) -> Response:
         """Up to 10,000 pictures: photos of the team, addresses, a ZIP archive, or a prefix of an S3 bucket.
-        Nothing is fetched before the answer; what cannot be fetched later is an error of that picture alone."""
+        Nothing is fetched before the answer; what cannot be fetched later is an error of its picture."""
         batch = self._create(request)
         body = BatchDetailSerializer(batch_or_404(batch.pk)).data
         headers = {"Location": f"/api/v1/batches/{batch.pk}"}
@@ -147,8 +147,8 @@ class BatchCancelView(TeamAPIView):
         responses=BatchDetailSerializer,
     )
     def post(self, request: Request, batch_id: UUID) -> Response:
-        """What is pending is cancelled at once and given back to the month's pictures; what a worker has in hand
-        is dropped when it comes; results stay. A batch that is over is left as it is."""
+        """What is pending is cancelled at once and given back to the month's pictures; what a worker has in
+        hand is dropped when it comes; results stay. A batch that is over is left as it is."""
         batch_or_404(batch_id)
         batches.batch_cancel(batch_id=batch_id)
         return Response(BatchDetailSerializer(batch_or_404(batch_id)).data)

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 
 from accounts.api import TeamAPIView
 from accounts.models import Scope
+from emotionsite.api.examples import example
 from emotionsite.pagination import NewestFirst
 from media_jobs import exports
 from media_jobs.download import export_response
@@ -20,12 +21,28 @@ from media_jobs.models import Export
 KINDS = (Export.Kind.TEAM.value, Export.Kind.AUDIT.value)
 
 
+EXPORT = {
+    "id": "0b0c2f0e-6a3b-43ff-8a2b-0f2d1c7f9e55",
+    "kind": "team",
+    "status": "ready",
+    "done": 214,
+    "total": 214,
+    "size": 403117822,
+    "error_message": "",
+    "created_at": "2026-11-22T09:17:04.084459Z",
+    "finished_at": "2026-11-22T09:18:21.551204Z",
+    "expires_at": "2026-11-29T09:18:21.551204Z",
+}
+
+
+@example({"kind": "team"})
 class NewExportSerializer(serializers.Serializer[Export]):
     """`team` is everything the team has, with its pictures; `audit` the record of who did what."""
 
     kind = serializers.ChoiceField(choices=KINDS)
 
 
+@example(EXPORT)
 class ExportSerializer(serializers.ModelSerializer[Export]):
     """`done` of `total` counts pictures. The file is there while `status` is `ready`, until `expires_at`."""
 

@@ -39,8 +39,8 @@ class FaceDetailView(TeamAPIView):
 
     @extend_schema(tags=["faces"], summary="Erase a face")
     def delete(self, request: Request, face_id: UUID) -> Response:
-        """The face is gone with its scores and vectors. The picture still shows the person: erase the photo for
-        that."""
+        """The face is gone with its scores and vectors. The picture still shows the person: erase the photo
+        for that."""
         if not faces_erase(team=self.access.team, face_ids=[face_id]):
             raise Http404
         return Response(status=status.HTTP_204_NO_CONTENT)

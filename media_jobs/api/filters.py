@@ -4,7 +4,9 @@ from django import forms
 from django.db.models import Exists, OuterRef, QuerySet
 from django_filters import CharFilter, ChoiceFilter, Filter
 
+from accounts.access import current_team
 from analysis.models import Face
+from analysis.switches import hidden_columns
 from emotionsite.filters import CreatedFilterSet, WholeNumberFilter
 from media_jobs.models import Job, JobItem, Media
 from ml_models import EMOTIONS
@@ -56,6 +58,8 @@ class MediaFilter(CreatedFilterSet):
         return queryset.filter(work_status=PHOTO_STATES[value])
 
     def by_strongest(self, queryset: QuerySet[Media], name: str, value: str) -> QuerySet[Media]:
+        if name in hidden_columns(current_team()):
+            return queryset.none()
         return queryset.filter(Exists(Face.objects.filter(media=OuterRef("pk"), strongest=value)))
 
 

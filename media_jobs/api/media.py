@@ -46,8 +46,8 @@ class MediaListView(TeamAPIView):
         responses={202: UploadedSerializer},
     )
     def post(self, request: Request) -> Response:
-        """Checks and stores one picture and queues its analysis. Bytes that the team has already are not stored
-        again: the answer then names the photo they became."""
+        """Checks and stores one picture and queues its analysis. Bytes that the team has already are not
+        stored again: the answer then names the photo they became."""
         file = request.FILES.get("file")
         if file is None:
             raise refuse("file_missing")
@@ -76,7 +76,7 @@ class MediaDetailView(TeamAPIView):
 
     @extend_schema(tags=["media"], summary="Erase a photo")
     def delete(self, request: Request, media_id: UUID) -> Response:
-        """The photo, its faces and its files are gone when the answer comes; work that waits for it is cancelled."""
+        """The photo, its faces and its files are gone when the answer comes; work on it is cancelled."""
         get_object_or_404(selectors.media(), pk=media_id)
         services.media_delete(media_id=media_id)
         return Response(status=status.HTTP_204_NO_CONTENT)
@@ -86,6 +86,8 @@ PICTURES = ("image/jpeg", "image/png", "image/gif", "image/bmp", "image/webp", "
 
 
 class MediaFileView(TeamAPIView):
+    problems = {"GET": ("pictures_erased",)}
+
     @extend_schema(
         tags=["media"],
         summary="Fetch a file of a photo",

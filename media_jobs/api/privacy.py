@@ -11,6 +11,7 @@ from accounts.api import TeamAPIView
 from accounts.models import Scope, Team
 from accounts.models.teams import LONGEST_RETENTION_DAYS
 from accounts.privacy import SETTINGS, privacy_change
+from emotionsite.api.examples import example
 from media_jobs.forecast import Forecast, Going, Period, forecast
 
 
@@ -24,6 +25,17 @@ def _days(least: int, help_text: str) -> serializers.IntegerField:
     )
 
 
+SETTINGS_EXAMPLE = {
+    "keep_originals_days": 30,
+    "keep_faces_days": 365,
+    "keep_results_days": None,
+    "analyze_emotion": True,
+    "analyze_age": True,
+    "analyze_gender": False,
+}
+
+
+@example({"keep_originals_days": 30, "analyze_gender": False})
 class PrivacyChangeSerializer(serializers.Serializer[Team]):
     """Only what is sent is changed."""
 
@@ -61,6 +73,23 @@ class ForecastSerializer(serializers.Serializer[Forecast]):
     next_results = serializers.DateTimeField(allow_null=True)
 
 
+@example(
+    {
+        **SETTINGS_EXAMPLE,
+        "forecast": {
+            "periods": [
+                {
+                    "first": "2026-11-25",
+                    "last": "2026-11-25",
+                    "going": {"pictures": 14, "picture_bytes": 31870212, "faces": 0, "results": 0},
+                }
+            ],
+            "next_pictures": "2026-11-25T07:40:11.120000Z",
+            "next_faces": "2027-10-26T07:40:11.120000Z",
+            "next_results": None,
+        },
+    }
+)
 class PrivacySerializer(serializers.ModelSerializer[Team]):
     forecast = serializers.SerializerMethodField()
 

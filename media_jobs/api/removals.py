@@ -9,10 +9,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api import TeamAPIView
+from emotionsite.api.examples import example
 from media_jobs import removals
 from media_jobs.models import Removal
 
 
+@example({"media_ids": ["fbe4a2aa-bae6-446a-8553-2d492fd808a4", "8e16d2f4-f529-4364-a7cc-f311d2068e71"]})
 class NewRemovalSerializer(serializers.Serializer[Removal]):
     """Photos that are not the team's, or not any more, are left out."""
 
@@ -21,6 +23,18 @@ class NewRemovalSerializer(serializers.Serializer[Removal]):
     )
 
 
+@example(
+    {
+        "id": "4b940104-252d-4a30-9b77-33cce38aaec4",
+        "kind": "media",
+        "status": "running",
+        "done": 50,
+        "total": 120,
+        "error_message": "",
+        "created_at": "2026-11-22T09:17:04.084459Z",
+        "finished_at": None,
+    }
+)
 class RemovalSerializer(serializers.ModelSerializer[Removal]):
     """`done` of `total` photos are gone."""
 

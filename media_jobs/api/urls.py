@@ -26,7 +26,11 @@ urlpatterns = [
     path("webhooks", webhooks.WebhookListView.as_view(), name="api_webhook_list"),
     path("webhooks/<uuid:webhook_id>", webhooks.WebhookDetailView.as_view(), name="api_webhook"),
     path("webhooks/<uuid:webhook_id>/test", webhooks.WebhookTestView.as_view(), name="api_webhook_test"),
-    path("webhooks/<uuid:webhook_id>/secret", webhooks.WebhookSecretView.as_view(), name="api_webhook_secret"),
+    path(
+        "webhooks/<uuid:webhook_id>/secret",
+        webhooks.WebhookSecretView.as_view(),
+        name="api_webhook_secret",
+    ),
     path(
         "webhooks/<uuid:webhook_id>/deliveries",
         webhooks.WebhookDeliveriesView.as_view(),

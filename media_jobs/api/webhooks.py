@@ -1,4 +1,4 @@
-"""`/api/v1/webhooks`: addresses that are told what happened, what was sent to them, and what they answered."""
+"""`/api/v1/webhooks`: addresses that are told what happened, and what was sent to them."""
 
 from typing import Any, ClassVar
 from uuid import UUID
@@ -13,6 +13,7 @@ from rest_framework.response import Response
 
 from accounts.api import TeamAPIView
 from accounts.models import Scope
+from emotionsite.api.examples import example
 from emotionsite.filters import CreatedFilterSet
 from emotionsite.pagination import NewestFirst
 from media_jobs.models import Webhook, WebhookAttempt, WebhookDelivery
@@ -23,13 +24,28 @@ URL_PROBLEMS = ("invalid", "url_malformed", "url_not_allowed")
 EVENT_CHOICES = list(EVENTS.items())
 
 
+@example(
+    {
+        "id": "c4d5e6f7-1a2b-4c3d-8e4f-5a6b7c8d9e0f",
+        "url": "https://example.org/hooks/emotionsite",
+        "description": "Warehouse",
+        "events": ["batch.completed"],
+        "enabled": True,
+        "disabled_at": None,
+        "disabled_reason": "",
+        "failing_since": None,
+        "old_secret_until": None,
+        "created_by": "olga",
+        "created_at": "2026-11-22T09:17:04.084459Z",
+    }
+)
 class WebhookSerializer(serializers.ModelSerializer[Webhook]):
     """A webhook without its secret."""
 
     events = serializers.ListField(child=serializers.ChoiceField(EVENT_CHOICES), read_only=True)
     enabled = serializers.SerializerMethodField()
     created_by = serializers.CharField(
-        source="created_by.username", default=None, read_only=True, help_text="null when a key made it"
+        source="created_by.username", default=None, allow_null=True, read_only=True, help_text="null when a key made it"
     )
 
     class Meta:
@@ -57,6 +73,12 @@ class WebhookSerializer(serializers.ModelSerializer[Webhook]):
         return webhook.disabled_at is None
 
 
+@example(
+    {
+        **example.of(WebhookSerializer),
+        "secret": "whsec_" + "x" * 32,
+    }
+)
 class WebhookWithSecretSerializer(WebhookSerializer):
     """A webhook with a secret that was just made: no other answer has it."""
 
@@ -67,6 +89,13 @@ class WebhookWithSecretSerializer(WebhookSerializer):
         read_only_fields = fields
 
 
+@example(
+    {
+        "url": "https://example.org/hooks/emotionsite",
+        "events": ["batch.completed"],
+        "description": "Warehouse",
+    }
+)
 class WebhookRequestSerializer(serializers.Serializer[Any]):
     """A webhook to be registered."""
 
@@ -77,6 +106,7 @@ class WebhookRequestSerializer(serializers.Serializer[Any]):
     description = serializers.CharField(max_length=120, allow_blank=True, default="")
 
 
+@example({"enabled": False})
 class WebhookChangeSerializer(serializers.Serializer[Any]):
     """What of a webhook is to change; what is left out stays."""
 
@@ -88,6 +118,19 @@ class WebhookChangeSerializer(serializers.Serializer[Any]):
     enabled = serializers.BooleanField(required=False, help_text="false turns it off, true on again")
 
 
+@example(
+    {
+        "id": "7e8f9a0b-1c2d-4e3f-8a4b-5c6d7e8f9a0b",
+        "webhook_id": "c4d5e6f7-1a2b-4c3d-8e4f-5a6b7c8d9e0f",
+        "event_id": "msg_2f1f4b8c0f4e4f378c7a6f2f9c1d3e10",
+        "event": "batch.completed",
+        "status": "delivered",
+        "attempts": 1,
+        "next_attempt_at": None,
+        "created_at": "2026-11-22T09:17:04.084459Z",
+        "finished_at": "2026-11-22T09:17:04.402113Z",
+    }
+)
 class WebhookDeliverySerializer(serializers.ModelSerializer[WebhookDelivery]):
     """One event on its way to one webhook. `event_id` is the header `webhook-id` of every call."""
 
@@ -119,6 +162,27 @@ class WebhookCallSerializer(serializers.ModelSerializer[WebhookAttempt]):
         extra_kwargs = {"answer": {"help_text": "the beginning of the answer, at most 2,000 letters"}}
 
 
+@example(
+    {
+        **example.of(WebhookDeliverySerializer),
+        "payload": {
+            "type": "batch.completed",
+            "timestamp": "2026-11-22T09:17:04.084459Z",
+            "data": {"batch_id": "6c1b3f6e-5b0a-4f5d-9a41-2f3f0f0c7d21", "succeeded": 498, "failed": 2},
+        },
+        "calls": [
+            {
+                "number": 1,
+                "created_at": "2026-11-22T09:17:04.120044Z",
+                "milliseconds": 41,
+                "status": 200,
+                "answer": "ok",
+                "error_code": "",
+                "error_message": "",
+            }
+        ],
+    }
+)
 class WebhookDeliveryDetailSerializer(WebhookDeliverySerializer):
     """A delivery with what is sent and every call made for it."""
 
@@ -204,7 +268,7 @@ class WebhookDetailView(_WebhookView):
         responses=WebhookSerializer,
     )
     def patch(self, request: Request, webhook_id: UUID) -> Response:
-        """Change address, events or description, or turn it off and on. Turning it off gives up what waits."""
+        """Change address, events or description, or turn it off and on. Off, what waits is given up."""
         webhook = webhook_or_404(webhook_id)
         wanted = WebhookChangeSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
@@ -242,7 +306,7 @@ class WebhookSecretView(_WebhookView):
         responses=WebhookWithSecretSerializer,
     )
     def post(self, request: Request, webhook_id: UUID) -> Response:
-        """The answer has the new secret, this once. For 24 hours calls carry the old signature beside the new."""
+        """The answer has the new secret, this once. For 24 hours the old one signs beside it."""
         webhook, secret = services.webhook_secret_renew(webhook=webhook_or_404(webhook_id))
         return _with_secret(webhook, secret, status=status.HTTP_200_OK, headers={})
 

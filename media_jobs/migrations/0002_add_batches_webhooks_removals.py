@@ -259,6 +259,14 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.AddIndex(
+            model_name="job",
+            index=models.Index(
+                condition=models.Q(("queue", "interactive"), ("status__in", ["queued", "running"])),
+                fields=["team"],
+                name="job_open_interactive",
+            ),
+        ),
+        migrations.AddIndex(
             model_name="jobitem",
             index=models.Index(fields=["job", "status", "position"], name="job_item_by_status"),
         ),

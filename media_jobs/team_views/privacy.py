@@ -42,7 +42,7 @@ class PrivacyForm(forms.Form):
             none = [(NONE, "Keep none: erase them with the analysis")] if kind == "originals" else []
             self.fields[kind] = forms.ChoiceField(
                 label=label,
-                choices=[(FOREVER, "Keep for ever"), (DAYS, "Keep for some days"), *none],
+                choices=[(FOREVER, "Keep for ever"), (DAYS, "Keep for"), *none],
                 widget=forms.RadioSelect,
             )
             self.fields[f"{kind}_days"] = forms.IntegerField(

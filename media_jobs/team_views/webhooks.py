@@ -18,6 +18,7 @@ from accounts.pages import team_page
 from emotionsite.problems import Refusal
 from media_jobs.models import Webhook, WebhookDelivery
 from media_jobs.webhooks import EVENTS, selectors, services
+from media_jobs.webhooks.signing import in_order
 
 PAGE_SIZE = 25
 
@@ -145,7 +146,7 @@ def team_webhook_test(request: HttpRequest, webhook_id: UUID) -> HttpResponse:
 def team_webhook_delivery(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
     """One delivery: what is sent, and every call with its answer."""
     delivery = get_object_or_404(selectors.deliveries_with_calls(), pk=delivery_id)
-    text = json.dumps(delivery.payload, indent=2, ensure_ascii=False)
+    text = json.dumps(in_order(delivery.payload), indent=2, ensure_ascii=False)
     return render(request, "team/webhook_delivery.html", {"delivery": delivery, "payload": text})
 
 

@@ -35,16 +35,57 @@ def _number(value: float) -> str:
 
 
 @register.filter
-def percent(share: float) -> str:
-    """0.9342 -> '93.4%'."""
-    return f"{100 * share:.1f}%"
+def percent(share: float | None) -> str:
+    """0.9342 -> '93.4%'; nothing for None."""
+    return "" if share is None else f"{100 * share:.1f}%"
 
 
 @register.filter
-def strongest_share(face: Face) -> float:
-    """Probability, 0 to 1, of the emotion a face shows most strongly."""
-    share: float = getattr(face, face.strongest)
-    return share
+def strongest_share(face: Face) -> float | None:
+    """Probability, 0 to 1, of the emotion a face shows most strongly; None where emotion is switched off."""
+    return getattr(face, face.strongest) if face.strongest else None
+
+
+@register.filter
+def looks(face: Face) -> str:
+    """'Female 83%, about 34 years old': what is known of gender and age, in words; '' when neither is."""
+    parts = []
+    if face.gender and face.gender_confidence is not None:
+        parts.append(f"{face.gender} {100 * face.gender_confidence:.0f}%")
+    if face.age is not None:
+        parts.append(f"about {face.age:.0f} years old")
+    text = ", ".join(parts)
+    return text[:1].upper() + text[1:]
+
+
+# Words for attributes that are shown when they are likelier than not, by their place in the stored JSON.
+_SHOWN = (
+    ("smile", "smile"),
+    ("facial_hair.beard", "beard"),
+    ("facial_hair.moustache", "moustache"),
+    ("headwear", "headwear"),
+    ("makeup.eyes", "eye make-up"),
+    ("makeup.lips", "lip make-up"),
+)
+_GLASSES = {"ReadingGlasses": "glasses", "Sunglasses": "sunglasses"}
+
+
+@register.filter
+def attributes_in_words(face: Face) -> list[str]:
+    """'glasses', 'smile' and so on: what is likelier than not, for people. Empty when nothing is known."""
+    found = face.attributes
+    if not found:
+        return []
+    words = [word for place, word in _SHOWN if _at(found, place) >= 0.5]
+    words += [_GLASSES[kind] for kind in [found["glasses"]["kind"]] if kind in _GLASSES]
+    return words + (["face mask"] if found["mask"]["kind"] == "faceMask" else [])
+
+
+def _at(found: dict[str, Any], place: str) -> float:
+    value: Any = found
+    for name in place.split("."):
+        value = value[name]
+    return float(value)
 
 
 @register.filter

@@ -19,7 +19,7 @@ from media_jobs import services
 from media_jobs.dispatch import forgotten_chunks_send
 from media_jobs.models import Job, JobItem, Media, ReleasedFile
 from media_jobs.refusals import Refusal
-from media_jobs.services import CHUNK_SIZE, job_create, media_delete
+from media_jobs.services import CHUNK_SIZE, MOST_SINGLE, job_create, media_delete
 from tests.fakes import EngineWithoutNets
 
 from .helpers import at_once, photo, photos, upload, work_off
@@ -257,3 +257,14 @@ def test_indexes_serve_the_history_and_the_sweep(in_team: Team) -> None:
         with connection.cursor() as cursor:
             cursor.execute("RESET enable_seqscan")
             cursor.execute("RESET enable_sort")
+
+
+def test_a_team_that_uploads_many_single_photos_leaves_the_worker_to_who_waits(
+    in_team: Team, people: People, others: People
+) -> None:
+    queues = [upload(in_team, photo(n + 1)).job.queue for n in range(MOST_SINGLE + 2)]
+    assert queues == ["interactive"] * MOST_SINGLE + ["batch"] * 2
+    with team_scope(others.team):
+        assert upload(others.team, photo(1)).job.queue == "interactive"
+    Job.objects.filter(queue="interactive").update(status=Job.Status.SUCCEEDED)
+    assert upload(in_team, photo(99)).job.queue == "interactive"

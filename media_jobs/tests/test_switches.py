@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 
 from accounts.access import team_scope
 from accounts.models import Team
@@ -203,3 +204,36 @@ def test_a_page_of_faces_takes_the_same_queries_for_one_face_and_for_many(
         store(people.team, faces=20, seed=2)
     with django_assert_max_num_queries(len(few)):
         assert len(get(people, "/faces").json()["results"]) == 21
+
+
+# --- Pages ----------------------------------------------------------------------------------------
+def page_of(people: People, media: Media) -> str:
+    answer = people.client("viewer").get(reverse("photo_detail", args=[media.pk]))
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def test_a_page_says_age_gender_and_attributes_in_words(people: People) -> None:
+    with team_scope(people.team):
+        media = store(people.team)
+    page = page_of(people, media)
+    assert "Female 80%, about 34 years old" in page
+    assert "Smile, lip make-up" in page
+
+
+def test_a_page_without_emotions_has_boxes_and_no_chart(people: People) -> None:
+    with team_scope(people.team):
+        media = store(people.team, faces=2)
+    charts = ("es-chart", "chart-data", "es-mix-bar", "happiness", "emotion-")
+    assert all(word in page_of(people, media) for word in charts)
+    switch_off(people.team, "analyze_emotion")
+    page = page_of(people, media)
+    assert [word for word in charts if word in page] == []
+    assert "Person 2" in page
+    assert "2 faces" in page
+    assert "about 34 years old" in page
+    switch_off(people.team, "analyze_age", "analyze_gender")
+    page = page_of(people, media)
+    assert "years old" not in page
+    assert "emale" not in page
+    assert "None" not in page

@@ -8,6 +8,8 @@ from datetime import timedelta
 from typing import Any
 
 from django.apps import apps
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import HttpResponse
 from django.test import Client
@@ -16,13 +18,17 @@ from django.utils import timezone
 from django_scopes import scopes_disabled
 
 from accounts.access import team_scope
+from accounts.audit import record
 from accounts.keys import api_key_create
-from accounts.models import Invitation, Membership, Role, Team, User
+from accounts.models import AuditEvent, Invitation, Membership, Role, Team, User
 from analysis.models import Face
 from conftest import People
-from media_jobs.models import Job, Media
+from media_jobs.batches import Reference, batch_create
+from media_jobs.models import Export, Job, JobItem, Media, Removal
 from media_jobs.services import photo_upload
+from media_jobs.tests.batch_helpers import zip_of
 from media_jobs.tests.pictures import encoded, noise
+from media_jobs.webhooks.services import webhook_create, webhook_test
 from media_jobs.work import chunk_analyze
 from tests.fakes import EngineWithoutNets
 
@@ -91,8 +97,56 @@ def _a_face(world: World) -> None:
         world.more["face"] = Face.objects.filter(media=world.photo).get()
 
 
+def _a_webhook(world: World) -> None:
+    """A webhook, and a test on its way to it."""
+    team = world.people.team
+    with team_scope(team):
+        url = f"https://example.org/{SECRET}"
+        world.more["webhook"] = webhook_create(team=team, url=url, events=["job.completed"])[0]
+        world.more["delivery"] = webhook_test(webhook=world.more["webhook"])
+
+
+def _a_batch(world: World) -> None:
+    team = world.people.team
+    with team_scope(team):
+        photo = Reference(media_id=world.photo.pk, name=SECRET)
+        world.more["batch"] = batch_create(team=team, references=[photo], name=SECRET)
+
+
+def _a_failed_batch(world: World) -> None:
+    team = world.people.team
+    with team_scope(team):
+        photo = Reference(media_id=world.photo.pk, name=SECRET)
+        batch = batch_create(team=team, references=[photo], name=SECRET)
+        JobItem.objects.filter(job=batch).update(status="failed", error_code="analysis_failed")
+        Job.objects.filter(pk=batch.pk).update(status="failed", done=1, failed=1)
+        world.more["failed_batch"] = batch
+
+
+def _an_export(world: World) -> None:
+    """An export that can be fetched, and an erasure on its way."""
+    team = world.people.team
+    with team_scope(team):
+        export = world.more["export"] = Export.objects.create(
+            team=team,
+            kind=Export.Kind.TEAM,
+            status=Export.Status.READY,
+            name=default_storage.save("exports/one.zip", ContentFile(SECRET.encode())),
+            size=len(SECRET),
+            expires_at=timezone.now() + timedelta(days=1),
+        )
+        world.more["removal"] = Removal.objects.create(
+            team=team, kind=Removal.Kind.MEDIA, part_ids=[str(world.photo.pk)], total=1
+        )
+        record("export.created", team=team, obj=export, name=SECRET)
+        world.more["event"] = AuditEvent.objects.latest("id")
+
+
 #: Each adds things of the first team to `world.more`.
-MORE: list[Callable[[World], None]] = [_people, _a_face, _a_key]
+MORE: list[Callable[[World], None]] = [
+    *(_a_batch, _a_failed_batch, _people),
+    *(_a_face, _a_key, _a_webhook, _an_export),
+]
 
 #: Arguments of a route's address: things of the first team.
 ARGUMENTS: dict[str, Callable[[World], list[Any]]] = {
@@ -103,6 +157,15 @@ ARGUMENTS: dict[str, Callable[[World], list[Any]]] = {
     "api_face": lambda world: [world.more["face"].pk],
     "api_media_file": lambda world: [world.photo.pk, "original"],
     "api_job": lambda world: [world.job.pk],
+    **dict.fromkeys(
+        [
+            *("team_batch", "team_batch_progress", "team_batch_cancel", "api_batch", "api_batch_items"),
+            *("api_batch_cancel", "api_batch_results"),
+        ],
+        lambda world: [world.more["batch"].pk],
+    ),
+    **dict.fromkeys(["team_batch_retry", "api_batch_retry"], lambda world: [world.more["failed_batch"].pk]),
+    "team_batch_results": lambda world: [world.more["batch"].pk, "csv"],
     "team_key_revoke": lambda world: [world.more["key"].identifier],
     **dict.fromkeys(
         [
@@ -118,6 +181,24 @@ ARGUMENTS: dict[str, Callable[[World], list[Any]]] = {
         ["team_invitation_resend", "team_invitation_revoke", "api_invitation", "api_invitation_resend"],
         lambda world: [world.more["invitation"].pk],
     ),
+    **dict.fromkeys(
+        [
+            *("team_webhook", "team_webhook_switch", "team_webhook_delete", "team_webhook_secret"),
+            *("team_webhook_test", "api_webhook", "api_webhook_test", "api_webhook_secret"),
+            "api_webhook_deliveries",
+        ],
+        lambda world: [world.more["webhook"].pk],
+    ),
+    **dict.fromkeys(
+        ["team_webhook_delivery", "team_webhook_redeliver", "api_webhook_delivery", "api_webhook_redeliver"],
+        lambda world: [world.more["delivery"].pk],
+    ),
+    **dict.fromkeys(
+        ["team_export_file", "team_export_delete", "api_export", "api_export_file"],
+        lambda world: [world.more["export"].pk],
+    ),
+    "api_removal": lambda world: [world.more["removal"].pk],
+    "api_audit": lambda world: [world.more["event"].pk],
     "api_team": lambda world: [world.people.team.pk],
     "api_key": lambda world: [world.more["key"].identifier],
 }
@@ -136,14 +217,31 @@ FORMS: dict[str, Callable[[World], dict[str, Any]]] = {
     "POST photo_upload": _new_picture,
     "POST api_media_list": _new_picture,
     "POST api_detect": _new_picture,
+    "POST team_batch_new": lambda world: {
+        "archive": SimpleUploadedFile("new.zip", zip_of({"a.png": encoded(noise(44, 44, 5), "PNG")}))
+    },
     "POST team_member_role": lambda world: {"role": "analyst"},
     "POST team_invite": lambda world: {"email": "somebody@example.org", "role": "viewer"},
     "POST team_settings": lambda world: {"name": "another name"},
     "POST team_second_factor": lambda world: {"required": "1"},
+    **dict.fromkeys(
+        ["POST team_webhook_new", "POST team_webhook"],
+        lambda world: {"url": "https://example.net/new", "events": ["job.failed"]},
+    ),
+    "POST team_audit_export": lambda world: {"format": "csv"},
+    "POST team_privacy": lambda world: {"originals": "none", "faces": "forever", "results": "forever"},
+    "POST team_exports": lambda world: {"kind": "team"},
+    "POST team_delete": lambda world: {"name": world.people.team.name, "password": "correct horse battery"},
     "POST team_key_create": lambda world: {"name": "a new key", "scopes": ["read"]},
 }
 #: The same, sent as JSON.
 BODIES: dict[str, Callable[[World], Any]] = {
+    "POST api_batch_list": lambda world: {"items": [{"url": "https://example.org/a.jpg"}]},
+    "POST api_webhook_list": lambda world: {"url": "https://example.net/new", "events": ["job.failed"]},
+    "PATCH api_privacy": lambda world: {"keep_originals_days": 30},
+    "POST api_export_list": lambda world: {"kind": "team"},
+    "POST api_removal_list": lambda world: {"media_ids": [str(world.photo.pk)]},
+    "PATCH api_webhook": lambda world: {"enabled": False},
     "PATCH api_team": lambda world: {"name": "another name"},
     "PATCH api_member": lambda world: {"role": "analyst"},
     "POST api_invitation_list": lambda world: {"email": "somebody@example.org", "role": "viewer"},

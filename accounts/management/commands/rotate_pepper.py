@@ -1,4 +1,4 @@
-"""`manage.py rotate_pepper`: a new pepper for API keys, what still needs an old one, and an end to an old one."""
+"""`manage.py rotate_pepper`: a new pepper for API keys, what needs an old one, and an end to an old one."""
 
 import secrets
 from argparse import ArgumentParser
@@ -19,8 +19,8 @@ RESTART = "Restart all web processes together: those that still run with the old
 
 class Command(BaseCommand):
     help = (
-        "Make a new pepper for API keys. Keys move to it one by one, each when it is used. With --report, only "
-        "show how many keys need which pepper; with --retire N, revoke the keys that still need pepper N."
+        "Make a new pepper for API keys. Keys move to it one by one, each when it is used. With --report, "
+        "only show how many keys need which pepper; with --retire N, revoke the keys that still need that."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -59,8 +59,8 @@ class Command(BaseCommand):
             raise CommandError(f"There is no pepper {number}. Known are {', '.join(map(str, uses))}.")
         if number == max(peppers):
             raise CommandError(
-                f"Pepper {number} signs new keys. Make a newer one first (`manage.py rotate_pepper`), restart, and "
-                "give the keys time to move."
+                f"Pepper {number} signs new keys. Make a newer one first (`manage.py rotate_pepper`), "
+                "restart, and give the keys time to move."
             )
         if not sure and uses[number].keys and not self._confirmed(uses[number].keys, number):
             raise CommandError("Nothing was changed.")
@@ -70,7 +70,9 @@ class Command(BaseCommand):
             self._set(peppers, f"Pepper {number} is retired.")
 
     def _confirmed(self, keys: int, number: int) -> bool:
-        question = f"Revoke {keys} key(s) that still need pepper {number}? They stop working at once. Type 'yes': "
+        question = (
+            f"Revoke {keys} key(s) that still need pepper {number}? They stop working at once. Type 'yes': "
+        )
         try:
             return input(question).strip().lower() == "yes"
         except EOFError as error:
@@ -88,8 +90,8 @@ class Command(BaseCommand):
                 return
             if peppers_from_text(stored) != settings.API_KEY_PEPPERS:
                 raise CommandError(
-                    f"{data.secrets_file} has other peppers than this process: it was changed and `make run` was "
-                    "not restarted since, or API_KEY_PEPPERS is set in the environment. Restart, or unset it."
+                    f"{data.secrets_file} has other peppers than this process: it was changed and `make run` "
+                    "was not restarted since, or the environment sets API_KEY_PEPPERS. Restart, or unset it."
                 )
             peppers_replace(data, text)
         except SupervisorError as error:

@@ -20,7 +20,11 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", help="name of the plan")
         parser.add_argument(
-            "--team", action="append", default=[], type=UUID, help="id of a team that gets it; may be repeated"
+            "--team",
+            action="append",
+            default=[],
+            type=UUID,
+            help="id of a team that gets it; may be repeated",
         )
         for limit in LIMITS:
             parser.add_argument(f"--{limit.replace('_', '-')}", metavar="N")
@@ -45,7 +49,9 @@ def _number(limit: str, text: str) -> int | None:
     if text == UNLIMITED:
         return None
     if not text.isdecimal():
-        raise CommandError(f"--{limit.replace('_', '-')} must be a whole number or '{UNLIMITED}', not {text!r}.")
+        raise CommandError(
+            f"--{limit.replace('_', '-')} must be a whole number or '{UNLIMITED}', not {text!r}."
+        )
     return int(text)
 
 

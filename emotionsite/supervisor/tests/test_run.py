@@ -144,7 +144,7 @@ def test_first_run_second_run_and_interrupt(runs: list[Run], empty_data: DataDir
     first.wait_for("Stop with Ctrl-C.")
     for text in (f"http://127.0.0.1:{first.port}/", "demo@example.org", "pw-1", "es_1", "This is run 1"):
         assert text in first.output
-    assert len(first._family) > 8  # three of ours, two servers with processes of their own, a watchdog
+    assert len(first._family) > 8  # four of ours, two servers with processes of their own, a watchdog
     assert control.status(data.root) == 0
     for private in (data.services_env, data.first_login_file, data.secrets_file, data.processes_file):
         assert private.stat().st_mode & 0o077 == 0, private
@@ -192,7 +192,7 @@ def test_next_run_stops_what_a_killed_supervisor_and_watchdog_left(runs: list[Ru
     again = start(runs, data)
     again.wait_for("Stop with Ctrl-C.")
     assert (
-        "An earlier run was cut off; 5 of its processes were still running and were stopped." in again.output
+        "An earlier run was cut off; 6 of its processes were still running and were stopped." in again.output
     )
     assert run.left() == []
     assert again.interrupt() == 0

@@ -1,0 +1,46 @@
+"""Steps that tests of batches share."""
+
+import io
+import zipfile
+from collections.abc import Mapping
+from typing import Any
+
+from accounts.models import Team
+from media_jobs.batches import batch_create_from_archive
+from media_jobs.listing import batch_list
+from media_jobs.models import Job, JobItem
+from tests.fakes import EngineWithoutNets
+
+from .helpers import photo, work_off
+
+
+def zip_of(entries: Mapping[str, bytes], method: int = zipfile.ZIP_STORED) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        for name, content in entries.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def archive_batch(team: Team, content: bytes, *, listed: bool = True) -> Job:
+    """A batch of a ZIP archive, listed as the background worker does."""
+    job = batch_create_from_archive(team=team, file=io.BytesIO(content), size=len(content))
+    if listed:
+        batch_list(batch_id=job.pk)
+    job.refresh_from_db()
+    return job
+
+
+def batch_of_photos(team: Team, count: int, engine: Any = None) -> Job:
+    """An archive of different photos, analysed to the end."""
+    job = archive_batch(team, zip_of({f"{n}.png": photo(n + 1) for n in range(count)}))
+    work_off(job, engine or EngineWithoutNets())
+    return job
+
+
+def items_of(job: Job) -> list[JobItem]:
+    return list(JobItem.objects.filter(job=job).order_by("position"))
+
+
+def states_of(job: Job) -> list[tuple[str, str]]:
+    return [(item.status, item.error_code) for item in items_of(job)]
