@@ -11,11 +11,13 @@ from django.conf import settings
 from django.core.files.storage import default_storage
 from django.test import Client
 from pytest_django import Settings
+from rest_framework.views import APIView
 
 from accounts.access import team_scope
 from accounts.keys import api_key_create
 from accounts.models import Membership, Role, Scope, Team, User
 from accounts.services import team_create
+from emotionsite.api.catalogue import ERRORS, codes_of
 
 SAMPLES = Path(__file__).resolve().parent / "samples"
 
@@ -35,6 +37,30 @@ def empty_places(tmp_path: Path, settings: Settings) -> Iterator[None]:
     client.flushall()
     client.close()
     yield
+
+
+@pytest.fixture(autouse=True)
+def documented_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No view of the API may answer an error that the OpenAPI document does not name for it, in any test."""
+    usual = APIView.get_exception_handler
+
+    def get_exception_handler(view: APIView) -> Any:
+        handle = usual(view)
+
+        def checked(error: Exception, context: dict[str, Any]) -> Any:
+            answer = handle(error, context)
+            code = answer.data["code"] if answer is not None and hasattr(view, "problems") else None
+            if code in ERRORS and code != "method_not_allowed":
+                method = str(context["request"].method)
+                assert code in codes_of(view, method, addressed=bool(view.kwargs)), (
+                    f"{type(view).__name__}.problems does not name {code!r} for {method}"
+                )
+                assert answer.status_code == ERRORS[code][0]
+            return answer
+
+        return checked
+
+    monkeypatch.setattr(APIView, "get_exception_handler", get_exception_handler)
 
 
 @dataclass

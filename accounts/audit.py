@@ -97,8 +97,8 @@ def record(
 ) -> None:
     """Add an event to the record of `team` (None: of the installation), in the running transaction.
 
-    `obj` gives type and id, `name` what it is called (else `str(obj)`). `details` must be plain JSON and hold no
-    picture, vector, secret or token. Raises KeyError for a deed that ACTIONS does not name.
+    `obj` gives type and id, `name` what it is called (else `str(obj)`). `details` must be plain JSON and hold
+    no picture, vector, secret or token. Raises KeyError for a deed that ACTIONS does not name.
     """
     ACTIONS[action]
     actor = current_actor()
@@ -109,7 +109,7 @@ def record(
             actor_id=actor.user_id,
             actor_name=actor.name[:200],
             api_key=actor.api_key,
-            object_type=obj._meta.model_name or "" if obj is not None else "",
+            object_type=obj._meta.model_name or "" if obj is not None else "",  # noqa: SLF001
             object_id=str(obj.pk) if obj is not None else "",
             object_name=(name or (str(obj) if obj is not None else ""))[:255],
             details=details,

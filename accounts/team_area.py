@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 
 from .access import get_access
 from .models import Scope
@@ -36,7 +36,7 @@ PLACES = (
     Place("Privacy and retention", ("team_privacy",), Scope.MANAGE),
     Place("Exports", ("team_exports",), Scope.MANAGE),
     Place("Record", ("team_audit",), Scope.MANAGE),
-    Place("Settings", ("team_settings",), Scope.MANAGE),
+    Place("Settings", ("team_settings", "team_delete"), Scope.MANAGE),
 )
 
 
@@ -46,12 +46,8 @@ def team_places(request: HttpRequest) -> list[Place]:
     if access is None:
         return []
     here = request.resolver_match.view_name if request.resolver_match else ""
-    found = []
-    for place in PLACES:
-        if access.allows(place.scope):
-            try:
-                url = reverse(place.names[0])
-            except NoReverseMatch:
-                continue
-            found.append(Place(place.title, place.names, place.scope, url, here in place.names))
-    return found
+    return [
+        Place(place.title, place.names, place.scope, reverse(place.names[0]), here in place.names)
+        for place in PLACES
+        if access.allows(place.scope)
+    ]

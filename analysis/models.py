@@ -1,7 +1,7 @@
 """What the engine found in a picture, stored."""
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import Any, ClassVar, Self
 
 from django.contrib.postgres.fields import ArrayField
@@ -95,13 +95,15 @@ class Face(models.Model):
         return f"Person {self.number}"
 
     @classmethod
-    def from_db(cls, db: str | None, field_names: Collection[str], values: Sequence[Any]) -> Self:
+    def from_db(
+        cls, db: str | None, field_names: Collection[str], values: Collection[Any], **options: Any
+    ) -> Self:
         """Read a row without what its team has switched off.
 
         Here and not in selectors, so that no page, answer or export can forget it; what was stored before
         the switch is still there until a task has erased it.
         """
-        face = super().from_db(db, field_names, values)
+        face = super().from_db(db, field_names, values, **options)
         team = get_scope().get("team")
         if isinstance(team, Team):
             for column in hidden_columns(team) & face.__dict__.keys():

@@ -19,7 +19,6 @@ CODES: dict[type[Exception], str] = {
     exceptions.NotAcceptable: "not_acceptable",
     exceptions.ParseError: "request_malformed",
     exceptions.ValidationError: "invalid",
-    exceptions.Throttled: "too_many_requests",
 }
 
 

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError as FieldError
-from django.db.models import QuerySet
 from django.utils import timezone
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.pagination import Cursor, CursorPagination
@@ -23,7 +22,7 @@ class NewestFirst(CursorPagination):
     A cursor or a page size that cannot be is refused rather than taken for another one.
     """
 
-    ordering = ("-created_at", "-id")
+    ordering: tuple[str, ...] = ("-created_at", "-id")
     page_size = 50
     page_size_query_param = "page_size"
     max_page_size = 200
@@ -31,7 +30,7 @@ class NewestFirst(CursorPagination):
     page_size_query_description = "Entries of a page."
 
     def paginate_queryset(
-        self, queryset: QuerySet[Any], request: Request, view: APIView | None = None
+        self, queryset: Any, request: Request, view: APIView | None = None
     ) -> list[Any] | None:
         fields = queryset.model._meta  # noqa: SLF001 - as Django documents it
         self._sorted_by = fields.get_field(self.ordering[0].removeprefix("-"))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery, Value
+from django.db.models import Count, IntegerField, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -71,6 +71,12 @@ def seconds_left(batch: Job) -> int | None:
 def batch_items(*, batch_id: UUID) -> QuerySet[JobItem]:
     """Items of a batch in order."""
     return JobItem.objects.filter(job_id=batch_id, job__kind=Job.Kind.BATCH).order_by("position")
+
+
+def retryable_items(*, batch_id: UUID) -> QuerySet[JobItem]:
+    """Failed items whose bytes can still be had: their photo is stored, or they are at an address."""
+    there = Q(media__original__gt="") | Q(source__has_key="url")
+    return JobItem.objects.filter(there, job_id=batch_id, status=JobItem.Status.FAILED)
 
 
 def result_items(*, batch_id: UUID, after: int, limit: int) -> list[JobItem]:

@@ -7,7 +7,6 @@ from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from accounts.audit import record
@@ -16,6 +15,7 @@ from accounts.models import Team, User
 from emotionsite.fetching import check_url
 
 from . import archives, files
+from .batch_selectors import retryable_items
 from .buckets import BucketSource
 from .dispatch import task_send_on_commit
 from .listing import MAX_ITEMS, Found, items_add
@@ -140,9 +140,7 @@ def batch_retry(*, batch_id: UUID) -> Job:
     job = _locked(batch_id)
     if not job.is_over:
         raise refuse("batch_running")
-    failed = JobItem.objects.filter(job=job, status=JobItem.Status.FAILED)
-    there = Q(media__original__gt="") | Q(source__has_key="url")
-    rows = failed.filter(there).select_for_update(of=("self",)).order_by("id")
+    rows = retryable_items(batch_id=job.pk).select_for_update(of=("self",)).order_by("id")
     ids = list(rows.values_list("id", flat=True))
     if not ids:
         raise refuse("batch_nothing_to_retry")

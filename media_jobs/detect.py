@@ -71,7 +71,7 @@ class Question:
 
 
 @cache
-def broker() -> "redis.Redis[bytes]":
+def broker() -> redis.Redis:
     """The broker, for pictures and answers. Threads share its pool of connections."""
     return redis.Redis.from_url(
         f"{settings.REDIS_URL}/0",

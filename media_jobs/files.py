@@ -51,6 +51,7 @@ def read_range(name: str, start: int, length: int) -> bytes:
     """
     if length <= 0:
         return b""
+    file: Any
     with default_storage.open(name, "rb") as file:
         if isinstance(default_storage, S3Storage):
             answer = file.obj.get(Range=f"bytes={start}-{start + length - 1}")

@@ -274,7 +274,7 @@ def wide_crops(levels: Sequence[Levels], landmarks5: Sequence[NDArray[np.floatin
 def described(arrays: AttributeArrays) -> list[FaceAttributes]:
     """The answers of N faces, each as plain values."""
     return [
-        _one(row, *age, male)
+        _one(row, age, male)
         for row, age, male in zip(
             arrays.labels.tolist(), _ages(arrays.ages), arrays.male.tolist(), strict=True
         )
@@ -295,13 +295,11 @@ def _fields(row: list[float] | None, age: _Age | None, male: float | None) -> At
     if male is not None:
         fields["male"] = male
     if row is not None:
-        fields["attributes"] = _one(row, *(age or (None, None)), male)
+        fields["attributes"] = _one(row, age, male)
     return fields
 
 
-def _one(
-    row: list[float], age: float | None, age_range: tuple[float, float] | None, male: float | None
-) -> FaceAttributes:
+def _one(row: list[float], age: _Age | None, male: float | None) -> FaceAttributes:
     """Face API's fields from the probabilities of `LABELS`."""
     p = dict(zip(LABELS, row, strict=True))
     dark = min(p["sunglasses"], p["Eyeglasses"])
@@ -309,8 +307,8 @@ def _one(
     other = (1 - p["Brown_Hair"]) * (1 - p["Blond_Hair"]) * (1 - p["Black_Hair"]) * (1 - p["Gray_Hair"])
     covered = min(p["nose_and_mouth_covered"], p["mouth_occluded"])
     return FaceAttributes(
-        age=age,
-        age_range=age_range,
+        age=age[0] if age else None,
+        age_range=age[1] if age else None,
         male=male,
         smile=p["Smiling"],
         facial_hair=FacialHair(p["Mustache"], 1 - p["No_Beard"], p["Sideburns"]),

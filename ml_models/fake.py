@@ -114,9 +114,12 @@ class FakeEngine:
         if "gender" in parts:
             fields["male"] = ATTRIBUTES.male
         if "appearance" in parts:
-            asked: dict[str, None] = {} if "age" in parts else {"age": None, "age_range": None}
-            asked |= {} if "gender" in parts else {"male": None}
-            fields["attributes"] = replace(ATTRIBUTES, **asked)
+            fields["attributes"] = replace(
+                ATTRIBUTES,
+                age=ATTRIBUTES.age if "age" in parts else None,
+                age_range=ATTRIBUTES.age_range if "age" in parts else None,
+                male=ATTRIBUTES.male if "gender" in parts else None,
+            )
         if "landmarks" in parts:
             # Every point in the middle of the box: the stand-in has no idea of a face's shape.
             flat = np.array([left + width / 2, top + height / 2], dtype=np.float32)

@@ -97,7 +97,9 @@ def test_a_detection_is_answered_by_a_worker_and_forgotten(
     # Many at once are all answered: whoever waits holds a thread, and no connection to the database.
     with ThreadPoolExecutor(40) as pool:
         answers = list(
-            pool.map(lambda _: api.post("/api/v1/detect?deadline=60", content=astronaut, headers=RAW), range(40))
+            pool.map(
+                lambda _: api.post("/api/v1/detect?deadline=60", content=astronaut, headers=RAW), range(40)
+            )
         )
     assert [one.status_code for one in answers] == [200] * 40
     with team_scope(people.team):
@@ -126,8 +128,8 @@ def test_a_worker_of_the_background_loads_no_engine_and_one_of_batches_steps_bac
         assert "openvino" not in maps.read_text()
     assert "engine_ready" not in background.log.read_text()
     assert "engine_ready" in batch.log.read_text()
-    nice = {process: psutil.Process(process.popen.pid).nice() for process in (background, batch)}
-    assert nice[batch] == min(19, nice[background] + 10)
+    usual, stepped_back = (psutil.Process(process.popen.pid).nice() for process in (background, batch))
+    assert stepped_back == min(19, usual + 10)
     session = Path(f"/proc/{batch.popen.pid}/autogroup")
     if session.exists() and session.read_text().strip():
         assert session.read_text().split()[-1] == "10"

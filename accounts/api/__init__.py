@@ -82,8 +82,7 @@ class TeamAPIView(APIView):
         super().initial(request, *args, **kwargs)
         self.access = require_access(request._request)  # noqa: SLF001
         self._entered.enter_context(team_scope(self.access.team))
-        if self.reads is not None:
-            check_names(request.query_params, known=names_of(self, request.method or ""))
+        check_names(request.query_params, known=names_of(self, request.method or ""))
         if self.reads is not None and request.method in SAFE_METHODS and "fields" in request.query_params:
             self.fields = parse_fields(request.query_params["fields"], self.reads())
         if request.method == "POST" and self.keeps_answers:

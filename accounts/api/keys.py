@@ -45,7 +45,11 @@ class ApiKeySerializer(serializers.ModelSerializer[ApiKey]):
     )
     state = serializers.ChoiceField(STATES, read_only=True)
     created_by = serializers.CharField(
-        source="created_by.username", default=None, allow_null=True, read_only=True, help_text="null when a key made it"
+        source="created_by.username",
+        default=None,
+        allow_null=True,
+        read_only=True,
+        help_text="null when a key made it",
     )
 
     class Meta:

@@ -42,9 +42,7 @@ class TeamSerializer(serializers.ModelSerializer[Team]):
         return bool(team.pk == self.context["current"])
 
 
-@example(
-    {"name": "Red team", "require_mfa": True}
-)
+@example({"name": "Red team", "require_mfa": True})
 class TeamChangeSerializer(serializers.Serializer[Any]):
     """What is left out stays as it is."""
 
@@ -84,16 +82,12 @@ class MemberSerializer(serializers.ModelSerializer[Membership]):
         return bool(membership.second_factor) if self.context["managing"] else None
 
 
-@example(
-    {"role": "admin"}
-)
+@example({"role": "admin"})
 class RoleSerializer(serializers.Serializer[Any]):
     role = serializers.ChoiceField(choices=Role.choices)
 
 
-@example(
-    {"email": "maria@example.org", "role": "analyst"}
-)
+@example({"email": "maria@example.org", "role": "analyst"})
 class NewInvitationSerializer(serializers.Serializer[Any]):
     email = serializers.EmailField(max_length=254)
     role = serializers.ChoiceField(choices=Role.choices, default=Role.ANALYST)

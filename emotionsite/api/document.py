@@ -3,6 +3,7 @@
 import json
 from functools import cache
 from pathlib import Path
+from threading import Lock
 
 from django.conf import settings
 from drf_spectacular.drainage import GENERATOR_STATS
@@ -12,10 +13,19 @@ SNAPSHOT = Path(settings.BASE_DIR) / "docs" / "openapi.json"
 RENEW = "manage.py openapi --write"
 
 
-@cache
+# drf-spectacular keeps what it is doing in the views' classes: one at a time.
+_making = Lock()
+
+
 def _made() -> tuple[str, tuple[str, ...]]:
+    with _making:
+        return _make()
+
+
+@cache
+def _make() -> tuple[str, tuple[str, ...]]:
     with GENERATOR_STATS.silence():
-        document = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+        document = SchemaGenerator().get_schema(request=None, public=True)
         complaints = (*GENERATOR_STATS._error_cache, *GENERATOR_STATS._warn_cache)  # noqa: SLF001
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n", complaints
 

@@ -59,7 +59,12 @@ HEADERS: dict[str, dict[str, Any]] = {
     },
 }
 HEADERS_OF_ALL = ("X-Request-ID", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
-_HEADERS_OF_STATUS = {401: ("WWW-Authenticate",), 409: ("Retry-After",), 429: ("Retry-After",)}
+_HEADERS_OF_STATUS = {
+    401: ("WWW-Authenticate",),
+    409: ("Retry-After",),
+    429: ("Retry-After",),
+    503: ("Retry-After",),
+}
 PARAMETERS: dict[str, dict[str, Any]] = {
     "IdempotencyKey": {
         "name": "Idempotency-Key",
@@ -165,7 +170,7 @@ def _share_problems(result: dict[str, Any]) -> dict[str, Any]:
 
 
 def _allow_null(schema: Any) -> None:
-    """Say of a nullable object that it may be null: `nullable` beside `allOf` does not allow it (OpenAPI 3.0.3)."""
+    """Let nullable objects be null, which `nullable` beside `allOf` does not do in OpenAPI 3.0.3."""
     if isinstance(schema, list):
         for item in schema:
             _allow_null(item)

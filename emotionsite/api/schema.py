@@ -23,7 +23,7 @@ from .query import FIELDS
 PREFIX = "/api/v1/"
 
 
-class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class ApiKeyScheme(OpenApiAuthenticationExtension):
     """`Authorization: Bearer es_...`."""
 
     target_class = "accounts.authentication.ApiKeyAuthentication"
@@ -38,7 +38,7 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
         }
 
 
-class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class SessionScheme(OpenApiAuthenticationExtension):
     """The cookie of a signed-in browser."""
 
     target_class = "rest_framework.authentication.SessionAuthentication"
@@ -58,11 +58,13 @@ class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-
 class ApiSchema(AutoSchema):
     """Operations of the views of a team; views that belong to no team are described as they are."""
 
+    view: Any
+
     def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
-        operation = super().get_operation(*args, **kwargs)  # type: ignore[no-untyped-call]
+        operation = super().get_operation(*args, **kwargs)
         if operation is None or not self._of_a_team:
             return operation
-        operation["tags"] = self._tokenize_path()[:1]  # type: ignore[no-untyped-call]
+        operation["tags"] = self._tokenize_path()[:1]
         operation.setdefault("parameters", []).extend(self._common_parameters())
         for status, answer in operation["responses"].items():
             answer["description"] = answer["description"] or HTTPStatus(int(status)).phrase
@@ -84,7 +86,7 @@ class ApiSchema(AutoSchema):
     def is_excluded(self) -> bool:
         return not self.path.startswith(PREFIX) or getattr(self.view, "undocumented", False)
 
-    def get_description(self) -> str:
+    def get_description(self) -> str:  # type: ignore[override]
         # Of the method alone: the docstring of a view speaks of all its methods.
         text = inspect.getdoc(getattr(self.view, self.method.lower())) or ""
         return re.sub(r"(?<!\n)\n(?!\n)", " ", text)
@@ -101,7 +103,7 @@ class ApiSchema(AutoSchema):
         reads = getattr(self.view, "reads", None)
         if self.method == "GET" and reads is not None:
             return reads(many=self.view.pagination_class is not None)
-        return super().get_response_serializers()  # type: ignore[no-untyped-call]
+        return super().get_response_serializers()
 
     def _get_filter_parameters(self) -> list[dict[str, Any]]:
         filters = getattr(self.view, "filters", None)
@@ -178,7 +180,8 @@ def filter_parameters(filters: type[FilterSet]) -> list[dict[str, Any]]:
 def form_field_schema(field: forms.Field) -> dict[str, Any]:
     """What a field of a form takes, in the words of OpenAPI."""
     if isinstance(field, forms.ChoiceField):
-        return {"type": "string", "enum": [value for value, _ in field.choices if value]}
+        choices: Any = field.choices
+        return {"type": "string", "enum": [value for value, _ in choices if value]}
     # A FloatField is an IntegerField too.
     if isinstance(field, forms.FloatField):
         return {"type": "number", "minimum": field.min_value, "maximum": field.max_value}

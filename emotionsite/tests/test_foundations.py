@@ -233,7 +233,7 @@ def guarded(
         sent.append(message)
 
     headers = [] if length is None else [(b"content-length", str(length).encode())]
-    scope: Message = {"type": "http", "headers": headers}
+    scope: Message = {"type": "http", "path": "/api/v1/media", "headers": headers}
     asyncio.run(BodyGuard(app, limit=limit)(scope, receive, send))
     return sent
 

@@ -17,6 +17,26 @@ from media_jobs.models import Job, JobItem
 LONGEST_NAME = 255
 # Of ten thousand items that are all wrong in the same way, the first few say it.
 NAMED_ERRORS = 5
+ID = "6c3fb0aa-4f39-4c4e-9a52-1a7d3c64e8f1"
+MEDIA_ID = "fbe4a2aa-bae6-446a-8553-2d492fd808a4"
+ADDRESS = "https://photos.example.org/summer/002.jpg"
+BATCH = {
+    "id": ID,
+    "name": "Summer",
+    "status": "running",
+    "listing": False,
+    "total": 500,
+    "done": 204,
+    "succeeded": 201,
+    "failed": 3,
+    "cancelled": 0,
+    "pending": 296,
+    "error": None,
+    "created_at": "2026-11-22T09:17:04.084459Z",
+    "started_at": "2026-11-22T09:17:05.190311Z",
+    "finished_at": None,
+}
+DETAIL = {**BATCH, "seconds_left": 31}
 
 
 class ErrorSerializer(serializers.Serializer[Any]):
@@ -24,14 +44,6 @@ class ErrorSerializer(serializers.Serializer[Any]):
 
     code = serializers.CharField()
     message = serializers.CharField()
-
-
-class BatchItemRequestSerializer(serializers.Serializer[Any]):
-    """One picture: either a photo of your team or an address, presigned ones of S3 among them."""
-
-    media_id = serializers.UUIDField(required=False)
-    url = serializers.CharField(required=False, max_length=MAX_LENGTH)
-    name = serializers.CharField(required=False, max_length=LONGEST_NAME, help_text="what you call it")
 
 
 @extend_schema_field(
@@ -79,7 +91,7 @@ def read_item(item: Any) -> Reference | str:
         return "An item is an object with 'media_id' or 'url', and 'name' if you like."
     if ("media_id" in item) == ("url" in item):
         return "An item has either 'media_id' or 'url'."
-    if not all(isinstance(value, str) and "\0" not in value for value in item.values()):
+    if not all(isinstance(value, str) and _is_text(value) for value in item.values()):
         return "The values of an item are texts."
     name = item.get("name", "")
     if len(name) > LONGEST_NAME:
@@ -90,6 +102,11 @@ def read_item(item: Any) -> Reference | str:
         return Reference(media_id=UUID(item["media_id"]), name=name)
     except ValueError:
         return "A 'media_id' is a UUID."
+
+
+def _is_text(value: str) -> bool:
+    """Whether a string of JSON is text: half of a surrogate pair can be stored nowhere, nor can a zero."""
+    return "\0" not in value and not any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
 class BucketSerializer(serializers.Serializer[Any]):
@@ -115,6 +132,7 @@ class BucketSerializer(serializers.Serializer[Any]):
         ],
     }
 )
+@example({"name": "Summer", "items": [{"media_id": MEDIA_ID}, {"url": ADDRESS, "name": "second"}]})
 class BatchRequestSerializer(serializers.Serializer[Any]):
     """Either `items` or `s3`."""
 
@@ -131,6 +149,7 @@ class BatchRequestSerializer(serializers.Serializer[Any]):
 
 
 @example({"name": "Campaign 12", "archive": "photos.zip"})
+@example({"name": "Summer", "archive": "summer.zip"})
 class BatchArchiveSerializer(serializers.Serializer[Any]):
     """A ZIP archive of pictures as multipart/form-data."""
 
@@ -156,6 +175,7 @@ class BatchArchiveSerializer(serializers.Serializer[Any]):
         "finished_at": None,
     }
 )
+@example(BATCH)
 class BatchSerializer(serializers.ModelSerializer[Job]):
     """A batch in a list. Needs `batch_selectors.batches`.
 
@@ -191,6 +211,7 @@ class BatchSerializer(serializers.ModelSerializer[Job]):
 
 
 @example({**example.of(BatchSerializer), "seconds_left": 74})
+@example(DETAIL)
 class BatchDetailSerializer(BatchSerializer):
     """One batch, with an estimate of what it still takes."""
 
@@ -216,6 +237,20 @@ class BatchDetailSerializer(BatchSerializer):
             "works without signing in.",
         },
         "finished_at": "2026-11-22T09:17:09.551020Z",
+    }
+)
+@example(
+    {
+        "position": 1,
+        "name": "second",
+        "media_id": None,
+        "status": "failed",
+        "error": {
+            "code": "url_answered_error",
+            "message": "photos.example.org answered with the status 404 instead of the file. Check that the "
+            "address works without signing in.",
+        },
+        "finished_at": "2026-11-22T09:17:05.402113Z",
     }
 )
 class BatchItemSerializer(serializers.ModelSerializer[JobItem]):

@@ -8,7 +8,7 @@ from django.http import Http404, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from django_filters import ChoiceFilter, FilterSet
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
 from rest_framework.exceptions import ValidationError
 from rest_framework.parsers import MultiPartParser
@@ -18,6 +18,7 @@ from rest_framework.response import Response
 
 from accounts.api import TeamAPIView
 from emotionsite.api.parsers import LongJSONParser
+from emotionsite.api.query import check_names, names_of
 from emotionsite.filters import CreatedFilterSet
 from emotionsite.pagination import NewestFirst
 from media_jobs import batch_selectors, batches
@@ -191,13 +192,11 @@ class BatchResultsView(TeamAPIView):
         tags=["batches"],
         summary="Fetch the results of a batch",
         operation_id="batch_results",
-        responses={
-            **{(200, form.content_type): OpenApiTypes.BINARY for form in FORMATS.values()},
-            404: OpenApiResponse(description="There is no such batch in your team."),
-        },
+        responses={(200, form.content_type): OpenApiTypes.BINARY for form in FORMATS.values()},
     )
     def get(self, request: Request, batch_id: UUID) -> StreamingHttpResponse:
         """All pictures in order, those without a result too. A large batch begins to arrive at once."""
+        check_names(request.query_params, known=names_of(self, "GET"))
         form = request.query_params.get("format", "jsonl")
         if form not in FORMATS:
             raise ValidationError({"format": [f"Choose one of {', '.join(FORMATS)}."]})

@@ -15,7 +15,6 @@ from rest_framework.response import Response
 
 from accounts.api import TeamAPIView
 from emotionsite.api.parsers import BoundedJSONParser
-from emotionsite.api.query import check_names, names_of
 from emotionsite.fetching import fetch
 from media_jobs.detect import (
     DETECTIONS,
@@ -117,7 +116,6 @@ class DetectView(TeamAPIView):
         address in the body, which then count. Counts as one analysed picture, unless there is no answer.
         """
         begun = time.monotonic()
-        check_names(request.query_params, known=names_of(self, "POST"))
         wishes = DetectSerializer(data=_merged(request.query_params, request.data))
         wishes.is_valid(raise_exception=True)
         question = question_of(wishes.validated_data)

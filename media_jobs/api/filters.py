@@ -1,5 +1,7 @@
 """What lists of the native API can be narrowed by."""
 
+from typing import Any
+
 from django import forms
 from django.db.models import Exists, OuterRef, QuerySet
 from django_filters import CharFilter, ChoiceFilter, Filter
@@ -54,7 +56,7 @@ class MediaFilter(CreatedFilterSet):
         model = Media
         fields: list[str] = []
 
-    def by_status(self, queryset: QuerySet[Media], name: str, value: str) -> QuerySet[Media]:
+    def by_status(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         return queryset.filter(work_status=PHOTO_STATES[value])
 
     def by_strongest(self, queryset: QuerySet[Media], name: str, value: str) -> QuerySet[Media]:

@@ -45,7 +45,11 @@ class WebhookSerializer(serializers.ModelSerializer[Webhook]):
     events = serializers.ListField(child=serializers.ChoiceField(EVENT_CHOICES), read_only=True)
     enabled = serializers.SerializerMethodField()
     created_by = serializers.CharField(
-        source="created_by.username", default=None, allow_null=True, read_only=True, help_text="null when a key made it"
+        source="created_by.username",
+        default=None,
+        allow_null=True,
+        read_only=True,
+        help_text="null when a key made it",
     )
 
     class Meta:

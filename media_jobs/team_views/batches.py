@@ -81,6 +81,7 @@ def team_batch(request: HttpRequest, batch_id: UUID) -> HttpResponse:
         **_progress(batch),
         "page": Paginator(failed, PAGE_SIZE).get_page(request.GET.get("page")),
         "formats": list(FORMATS),
+        "retryable": batch.is_over and batch_selectors.retryable_items(batch_id=batch.pk).exists(),
     }
     return render(request, "team/batch.html", context)
 

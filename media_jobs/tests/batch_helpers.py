@@ -1,11 +1,16 @@
 """Steps that tests of batches share."""
 
 import io
+import json
 import zipfile
 from collections.abc import Mapping
 from typing import Any
 
+from asgiref.sync import async_to_sync
+from django.test import Client
+
 from accounts.models import Team
+from conftest import People
 from media_jobs.batches import batch_create_from_archive
 from media_jobs.listing import batch_list
 from media_jobs.models import Job, JobItem
@@ -44,3 +49,30 @@ def items_of(job: Job) -> list[JobItem]:
 
 def states_of(job: Job) -> list[tuple[str, str]]:
     return [(item.status, item.error_code) for item in items_of(job)]
+
+
+class Api:
+    """A client with a key."""
+
+    def __init__(self, people: People, *scopes: str) -> None:
+        self._headers = {"Authorization": f"Bearer {people.key(*scopes)}"}
+        self._client = Client()
+
+    def get(self, path: str) -> Any:
+        return self._client.get(f"/api/v1/{path}", headers=self._headers)
+
+    def post(self, path: str, body: Any = None) -> Any:
+        content = json.dumps(body)
+        return self._client.post(f"/api/v1/{path}", content, "application/json", headers=self._headers)
+
+    def send(self, path: str, form: dict[str, Any]) -> Any:
+        return self._client.post(f"/api/v1/{path}", form, headers=self._headers)
+
+
+def content_of(answer: Any) -> bytes:
+    """The whole of a streamed answer."""
+
+    async def collect() -> bytes:
+        return b"".join([piece async for piece in answer.streaming_content])
+
+    return async_to_sync(collect)()

@@ -1,7 +1,9 @@
 """Batches of photos and addresses: made, worked off, cancelled, tried again, counted."""
 
+import threading
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -11,17 +13,19 @@ from pytest_django import Settings
 
 from accounts.access import team_scope
 from accounts.models import AuditEvent, Plan, Team, TeamUsage
-from analysis.models import Analysis
+from analysis.models import Analysis, Face
 from conftest import People
 from emotionsite.tests.local_servers import LocalServer, Request, answer, serving
 from media_jobs.batches import Reference, batch_cancel, batch_create, batch_retry
-from media_jobs.dispatch import batch_chunks_send
+from media_jobs.dispatch import RESEND_SENT_AFTER, batch_chunks_send, forgotten_chunks_send
 from media_jobs.models import Job, JobItem, Media
 from media_jobs.refusals import Refusal
+from media_jobs.services import media_delete
+from media_jobs.work import chunk_analyze
 from tests.fakes import EngineWithoutNets
 
 from .batch_helpers import archive_batch, items_of, states_of, zip_of
-from .helpers import photo, photos, work_off
+from .helpers import at_once, photo, photos, work_off
 
 Count = Callable[[], int]
 
@@ -231,8 +235,6 @@ def test_an_item_whose_fetched_bytes_kill_the_worker_is_given_up(in_team: Team) 
 # --- Cancelling and trying again --------------------------------------------------------------------
 def test_cancelling_ends_what_is_pending_and_keeps_what_is_there(in_team: Team) -> None:
     job = batch_create(team=in_team, references=referring(photos(in_team, 6)))
-    from media_jobs.work import chunk_analyze
-
     chunk_analyze(team=in_team, job_id=job.pk, chunk=0, engine=EngineWithoutNets())
     cancelled = batch_cancel(batch_id=job.pk)
     assert (cancelled.status, cancelled.done, cancelled.failed) == ("cancelled", 6, 0)
@@ -292,8 +294,6 @@ def test_only_the_failed_ones_are_tried_again(people: People, settings: Settings
 
 
 def test_a_photo_deleted_while_its_batch_waits_is_cancelled_and_given_back(in_team: Team) -> None:
-    from media_jobs.services import media_delete
-
     media = photos(in_team, 2)
     job = batch_create(team=in_team, references=referring(media))
     media_delete(media_id=media[0].pk)
@@ -306,11 +306,6 @@ def test_a_photo_deleted_while_its_batch_waits_is_cancelled_and_given_back(in_te
 # --- What beat takes up -----------------------------------------------------------------------------
 @pytest.mark.django_db(transaction=True)
 def test_chunks_of_a_batch_that_moves_are_not_sent_again(people: People, queued: Count) -> None:
-    from datetime import timedelta
-
-    from media_jobs.dispatch import RESEND_SENT_AFTER, forgotten_chunks_send
-    from media_jobs.work import chunk_analyze
-
     with team_scope(people.team):
         job = batch_create(team=people.team, references=referring(photos(people.team, 8)))
         batch_chunks_send(batch_id=job.pk)
@@ -322,3 +317,70 @@ def test_chunks_of_a_batch_that_moves_are_not_sent_again(people: People, queued:
         before = queued()
         assert forgotten_chunks_send() == 1, "one task for a chunk, not one for each of its items"
         assert queued() == before + 1
+
+
+# --- Beside others ----------------------------------------------------------------------------------
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_with_the_same_photo_at_the_same_moment_store_it_once(people: People) -> None:
+    with team_scope(people.team):
+        media = photos(people.team, 1)
+        jobs = [batch_create(team=people.team, references=referring(media)) for _ in range(2)]
+    both = threading.Barrier(2)
+
+    class Meeting(EngineWithoutNets):
+        def analyze(self, pictures: Any) -> list[Any]:
+            both.wait(timeout=30)
+            return super().analyze(pictures)
+
+    waiting = list(jobs)
+
+    def deliver() -> None:
+        with team_scope(people.team):
+            chunk_analyze(team=people.team, job_id=waiting.pop().pk, chunk=0, engine=Meeting(faces=3))
+
+    at_once(2, deliver)
+    with team_scope(people.team):
+        assert [Job.objects.get(pk=job.pk).status for job in jobs] == ["succeeded"] * 2
+        assert Face.objects.count() == 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_team_that_keeps_no_pictures_keeps_none_of_a_batch(people: People, stored_files: Any) -> None:
+    people.team.keep_originals_days = 0
+    people.team.save()
+    with team_scope(people.team):
+        content = zip_of({"a.png": photo(1), "b.png": photo(2), "bad.png": photo(3, 41)})
+        engine = EngineWithoutNets(fails_on_width=frozenset({41}))
+        job = archive_batch(people.team, content)
+        work_off(job, engine)
+        assert (job.done, job.failed) == (3, 1)
+        assert stored_files() == []
+        with pytest.raises(Refusal) as refusal:
+            batch_retry(batch_id=job.pk)
+        assert refusal.value.code == "batch_nothing_to_retry"
+        again = archive_batch(people.team, content)
+        work_off(again, EngineWithoutNets())
+        assert (again.status, again.failed) == ("succeeded", 0), "the bytes came in once more"
+        assert Media.objects.count() == Analysis.objects.count() == 3
+        assert stored_files() == []
+
+
+def test_a_photo_over_the_storage_of_the_plan_fails_alone(in_team: Team) -> None:
+    size = len(photo(1))
+    in_team.plan = Plan.objects.create(name="small", storage_bytes=size * 2)
+    in_team.save()
+    job = archive_batch(in_team, zip_of({"a.png": photo(1), "b.png": photo(2), "c.png": photo(3)}))
+    work_off(job, EngineWithoutNets())
+    assert states_of(job)[0] == ("succeeded", "")
+    assert states_of(job)[2] == ("failed", "quota_storage")
+    assert job.is_over
+
+
+def test_faces_over_the_plan_fail_alone_and_are_given_back(in_team: Team) -> None:
+    in_team.plan = Plan.objects.create(name="small", stored_faces=5)
+    in_team.save()
+    job = batch_create(team=in_team, references=referring(photos(in_team, 3)))
+    work_off(job, EngineWithoutNets(faces=2))
+    assert states_of(job) == [("succeeded", ""), ("succeeded", ""), ("failed", "quota_faces")]
+    assert Face.objects.count() == 4
+    assert used(in_team) == 2

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -17,7 +18,8 @@ from accounts.access import team_scope
 from accounts.models import Plan, Team, TeamUsage
 from analysis.models import Analysis
 from conftest import People
-from media_jobs import archives
+from emotionsite.body_guard import BodyGuard
+from media_jobs import archives, files
 from media_jobs.batches import batch_cancel, batch_create_from_archive, batch_retry
 from media_jobs.listing import GIVE_UP_AFTER, RESEND_AFTER, batch_list, forgotten_listings_send
 from media_jobs.models import Job, JobItem, Media
@@ -263,8 +265,6 @@ def test_a_listing_that_was_lost_is_sent_again_and_given_up_at_last(
 
 
 def test_an_archive_whose_file_is_lost_says_so(in_team: Team, tmp_path: Path) -> None:
-    from media_jobs import files
-
     job = archive_batch(in_team, zip_of({"a.png": photo(1)}))
     files.erase([job.archive])
     work_off(job, EngineWithoutNets())
@@ -274,3 +274,29 @@ def test_an_archive_whose_file_is_lost_says_so(in_team: Team, tmp_path: Path) ->
     batch_list(batch_id=job.pk)
     job.refresh_from_db()
     assert (job.status, job.error_code) == ("failed", "archive_gone")
+
+
+def test_only_the_addresses_that_take_archives_let_large_requests_in() -> None:
+    asked: list[str] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        asked.append(scope["path"])
+        await receive()
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    answers: list[Any] = []
+
+    async def send(message: Any) -> None:
+        answers.append(message)
+
+    guard = BodyGuard(app, limit=100, larger={"/api/v1/batches": 1000})
+    for path, length in (
+        *(("/api/v1/batches", b"1000"), ("/api/v1/batches", b"1001")),
+        *(("/api/v1/media", b"101"), ("/api/v1/batches/x", b"101"), ("/api/v1/media", b"100")),
+    ):
+        scope = {"type": "http", "path": path, "headers": [(b"content-length", length)]}
+        async_to_sync(guard)(scope, receive, send)
+    assert asked == ["/api/v1/batches", "/api/v1/media"]
+    assert [one["status"] for one in answers if "status" in one] == [413, 413, 413]

@@ -19,7 +19,7 @@ from accounts.models import Team, TeamUsage, UsageDay
 from analysis.models import Face
 from conftest import People
 from emotionsite.fetching import Fetched
-from media_jobs import detect, detect_work
+from media_jobs import detect, detect_work, intake
 from media_jobs.models import Job, Media
 from media_jobs.tasks import detect_picture
 from ml_models import EMOTIONS
@@ -277,7 +277,7 @@ def test_a_worker_that_took_the_picture_in_time_and_decoded_too_long_asks_no_eng
 ) -> None:
     engines: list[Asked] = []
     over = threading.Event()
-    original = detect_work.decode_original
+    original = intake.decode_original
 
     def slowly(file: Any) -> Any:
         time.sleep(0.5)
@@ -345,7 +345,7 @@ def test_neither_picture_nor_answer_reaches_the_disk_of_the_broker(
     headers: dict[str, str], worker: Any
 ) -> None:
     client = redis.Redis.from_url(django_settings.REDIS_URL)
-    folder = Path(client.config_get("dir")["dir"])
+    folder = Path(str(client.config_get("dir")["dir"]))
     assert client.config_get("appendonly")["appendonly"] == "yes"
     client.set("a-control", PICTURE)
     assert send(headers).status_code == 200

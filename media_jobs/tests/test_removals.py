@@ -1,7 +1,6 @@
 """Deleting teams, users and many photos: nothing is left, and a crash in between loses nothing."""
 
 import io
-import json
 import zipfile
 from collections.abc import Callable
 from datetime import timedelta
@@ -9,13 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from allauth.account.models import EmailAddress
 from django.apps import apps
 from django.core import mail
 from django.core.cache import cache
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, default_storage
-from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -37,7 +34,6 @@ from media_jobs.removals import (
     media_removal_start,
     removal_run,
     team_removal_start,
-    user_removal_start,
 )
 from tests.fakes import EngineWithoutNets
 
@@ -187,7 +183,7 @@ def test_an_owner_who_is_none_any_more_cannot(people: People) -> None:
         Membership.objects.filter(user=people.owner).update(role=Role.ADMIN)
     with pytest.raises(Refusal):
         start(people)
-    assert Team.objects.get(pk=people.team.pk).deleting_at is None or connection.in_atomic_block
+    assert Team.objects.get(pk=people.team.pk).deleting_at is None
 
 
 @pytest.mark.django_db(transaction=True)
@@ -327,100 +323,6 @@ def test_every_table_of_a_team_is_emptied_before_what_it_points_to() -> None:
                 assert place < order.index(field.related_model), (model, field.related_model)
 
 
-# --- A user -------------------------------------------------------------------------------------------
-def leave(user: User, export_first: bool = False) -> Removal:
-    with acting_as(Actor(user_id=user.pk, name=user.username, address="192.0.2.1")):
-        return user_removal_start(user=user, export_first=export_first)
-
-
-@pytest.mark.django_db(transaction=True)
-def test_after_the_deletion_of_a_user_nothing_of_them_is_left(people: People) -> None:
-    someone = User.objects.create_user("rosalind", "rosalind@example.org", PASSWORD)
-    alone = team_create(name="rosalinds-own", owner=someone)
-    EmailAddress.objects.create(user=someone, email="franklin@example.org")
-    client = Client()
-    client.force_login(someone, backend="django.contrib.auth.backends.ModelBackend")
-    with team_scope(people.team):
-        Membership.objects.create(team=people.team, user=someone, role=Role.ANALYST)
-        with acting_as(Actor(user_id=someone.pk, name="rosalind", address="192.0.2.9")):
-            mine = upload(people.team, photo(1), "photo51.png")
-        Media.objects.update(created_by=someone)
-        record("member.role_changed", team=people.team, obj=someone, name="rosalind")
-        Invitation.objects.create(
-            team=people.team,
-            email="franklin@example.org",
-            role=Role.VIEWER,
-            token_digest="e" * 64,
-            sent_at=timezone.now(),
-            expires_at=timezone.now() + timedelta(days=1),
-        )
-    with team_scope(alone):
-        upload(alone, photo(2), "private.png")
-    assert client.get(reverse("photo_list")).status_code == 200
-    removal = leave(someone)
-    assert client.get(reverse("photo_list")).status_code == 302, "signed out at once"
-    assert not Client().login(username="rosalind", password=PASSWORD)
-    assert run(removal).status == Removal.Status.SUCCEEDED
-    assert list(leavings("rosalind", "franklin@", "192.0.2.9", "private.png")) == []
-    assert not User.objects.filter(pk=someone.pk).exists()
-    assert not Team.objects.filter(pk=alone.pk).exists()
-    with team_scope(people.team):
-        mine.media.refresh_from_db()
-        assert (mine.media.filename, mine.media.created_by) == ("photo51.png", None)
-        event = AuditEvent.objects.get(action="media.uploaded")
-        assert (event.actor_id, event.actor_name, event.address) == (someone.pk, "[erased]", None)
-
-
-def test_the_last_owner_of_a_team_of_others_is_refused_by_its_name(people: People) -> None:
-    with pytest.raises(Refusal) as caught:
-        leave(people.owner)
-    assert caught.value.code == "last_owner_leaves"
-    assert "blue" in caught.value.message
-    people.owner.refresh_from_db()
-    assert people.owner.is_active
-    assert Team.objects.get(pk=people.team.pk).deleting_at is None
-    with across_teams():
-        assert not Removal.unscoped.exists()
-
-
-def test_an_owner_leaves_a_team_that_has_another_one(people: People) -> None:
-    with team_scope(people.team):
-        Membership.objects.filter(user=people.admin).update(role=Role.OWNER)
-    assert run(leave(people.owner)).status == Removal.Status.SUCCEEDED
-    assert Team.objects.get(pk=people.team.pk).deleting_at is None
-    with team_scope(people.team):
-        assert Membership.objects.filter(team=people.team).count() == 3
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_user_gets_an_export_with_their_own_teams_first(people: People) -> None:
-    someone = User.objects.create_user("rosalind", "rosalind@example.org", PASSWORD)
-    alone = team_create(name="own", owner=someone)
-    with team_scope(alone):
-        one = upload(alone, photo(2), "private.png")
-    removal = leave(someone, export_first=True)
-    assert run(removal).status == Removal.Status.EXPORTING
-    assert removal.export_id is not None
-    export_run(export_id=removal.export_id)
-    assert run(removal).status == Removal.Status.SUCCEEDED
-    assert [letter.to for letter in mail.outbox] == [["rosalind@example.org"]]
-    with across_teams():
-        export = Export.unscoped.get()
-    with default_storage.open(export.name, "rb") as file, zipfile.ZipFile(file) as archive:
-        names = archive.namelist()
-        assert json.loads(archive.read("account.json"))["email"] == "rosalind@example.org"
-        assert b"password" not in archive.read("account.json")
-    assert f"teams/{alone.pk}/photos/{one.media.pk}.png" in names
-
-
-def test_an_export_that_fails_lets_the_user_in_again(people: People) -> None:
-    removal = leave(people.viewer, export_first=True)
-    with across_teams():
-        Export.unscoped.update(status=Export.Status.FAILED)
-    assert run(removal).status == Removal.Status.FAILED
-    assert Client().login(username="blue-viewer", password=PASSWORD)
-
-
 # --- Many photos --------------------------------------------------------------------------------------
 @pytest.mark.django_db(transaction=True)
 def test_many_photos_are_erased_with_progress(
@@ -517,30 +419,3 @@ def test_the_page_deletes_a_team_only_with_its_name_and_the_password(people: Peo
     assert "The team is gone" in after
     assert "blue" not in after
     assert Client().get(answer["Location"][:-2]).status_code == 404
-
-
-def test_the_page_deletes_an_account_and_says_what_goes_with_it(people: People) -> None:
-    someone = User.objects.create_user("rosalind", "rosalind@example.org", PASSWORD)
-    team_create(name="rosalinds-own", owner=someone)
-    client = Client()
-    client.force_login(someone, backend="django.contrib.auth.backends.ModelBackend")
-    assert "rosalinds-own" in client.get(reverse("account_delete")).content.decode()
-    wrong = client.post(reverse("account_delete"), {"name": "rosalind", "password": "no"})
-    assert wrong.status_code == 400
-    assert User.objects.get(pk=someone.pk).is_active
-    answer = client.post(reverse("account_delete"), {"name": "rosalind", "password": PASSWORD})
-    assert answer.status_code == 302
-    assert client.get(reverse("photo_list")).status_code == 302
-    with across_teams():
-        run(Removal.unscoped.get())
-    assert "The account is gone" in client.get(answer["Location"]).content.decode()
-
-
-def test_the_page_tells_the_last_owner_what_to_do_first(people: People) -> None:
-    client = people.client("owner")
-    page = client.get(reverse("account_delete")).content.decode()
-    assert "You are the last owner" in page
-    assert "blue" in page
-    answer = client.post(reverse("account_delete"), {"name": "blue-owner", "password": PASSWORD})
-    assert answer.status_code == 400
-    assert User.objects.get(pk=people.owner.pk).is_active

@@ -16,11 +16,14 @@ from accounts.access import team_scope
 from conftest import People
 from emotionsite import checks
 from emotionsite.settings.storage_url import storage_from_url
+from media_jobs import archives, files
 from media_jobs.models import Job
+from media_jobs.refusals import Refusal
 from media_jobs.services import media_delete, photo_upload
 from media_jobs.work import chunk_analyze
 from tests.fakes import EngineWithoutNets
 
+from .batch_helpers import zip_of
 from .pictures import encoded, noise
 
 BUCKET = "faces"
@@ -107,3 +110,20 @@ def test_doctor_finds_a_bucket_and_a_missing_one(bucket: Any) -> None:
     (missing,) = checks.run_checks([checks.STORAGE])
     assert not missing.ok
     assert "STORAGE_URL" in missing.detail
+
+
+def test_an_archive_on_s3_is_read_in_parts(bucket: Any) -> None:
+    content = encoded(noise(40, 40), "PNG")
+    large = b"0123456789" * 100_000
+    name = files.store("teams/a/batches/b.zip", zip_of({"large.txt": large, "a.png": content}))
+    first, second = archives.entries(name, largest_file=10**7)
+    assert [first.name, second.name] == ["large.txt", "a.png"]
+    assert archives.entry_read(name, second.source, largest_file=10**7) == content
+    assert archives.entry_read(name, first.source, largest_file=10**7) == large
+    assert files.read_range(name, first.offset + 39, 10) == large[:10]
+    files.erase([name])
+    with pytest.raises(Refusal) as refusal:
+        archives.entry_read(name, second.source, largest_file=10**7)
+    assert refusal.value.code == "archive_gone"
+    with pytest.raises(Refusal):
+        archives.entries(name, largest_file=10**7)

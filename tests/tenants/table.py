@@ -240,7 +240,7 @@ NO_TEAM = {
     "invitation_open": "keeps the link's digest and leads on; accounts/tests/test_invitations.py",
     "invitation": "for whoever holds the link; accounts/tests/test_invitations.py",
     "invitation_decline": "forgets the link",
-    "account_delete": "the caller's own account; media_jobs/tests/test_removals.py",
+    "account_delete": "the caller's own account; media_jobs/tests/test_removals_of_users.py",
     "removal_progress": "for whoever holds the signed link; media_jobs/tests/test_removals.py",
     "removal_state": "for whoever holds the signed link; media_jobs/tests/test_removals.py",
     "signed_export": "for whoever holds the signed link; media_jobs/tests/test_exports.py",
