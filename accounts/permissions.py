@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class TeamScope(BasePermission):
     """`read` for safe methods, `analyze` for the others, unless the view's `required_scopes` names another.
 
-    A member who lacks the second factor that the team asks for may do nothing yet, and nobody may do anything in
-    a team that is being deleted.
+    A member who lacks the second factor that the team asks for may do nothing yet, and nobody may do
+    anything in a team that is being deleted.
     """
 
     def has_permission(self, request: Request, view: "APIView") -> bool:

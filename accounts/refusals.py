@@ -37,17 +37,20 @@ REFUSALS: dict[str, tuple[int, str]] = {
     ),
     "invitation_unknown": (
         404,
-        "This invitation does not exist: the link is incomplete, or a newer one was sent. Use the link of the "
+        "This invitation does not exist: the link is incomplete, or a newer one was sent. Use the link "
+        "of the "
         "latest message, or ask for a new invitation.",
     ),
     "invitation_expired": (
         410,
-        "This invitation is older than {days} days and works no more. Ask an admin of the team to send it again.",
+        "This invitation is older than {days} days and works no more. Ask an admin of the team to send "
+        "it again.",
     ),
     "invitation_revoked": (410, "This invitation was revoked. Ask an admin of the team for a new one."),
     "invitation_used": (
         410,
-        "This invitation was accepted already. Sign in with the account that accepted it, or ask for a new one.",
+        "This invitation was accepted already. Sign in with the account that accepted it, or ask for a "
+        "new one.",
     ),
     "invitation_too_soon": (
         429,
@@ -59,7 +62,8 @@ REFUSALS: dict[str, tuple[int, str]] = {
     ),
     "mail_failed": (
         503,
-        "The message could not be handed to the mail server, so nothing was changed. Try again later; whoever "
+        "The message could not be handed to the mail server, so nothing was changed. Try again later; "
+        "whoever "
         "runs this server finds the reason in the log.",
     ),
     "address_not_allowed": (

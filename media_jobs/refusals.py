@@ -33,7 +33,8 @@ REFUSALS: dict[str, tuple[int, str]] = {
     ),
     "pictures_erased": (
         410,
-        "The picture was erased by the team's retention, and only its results are left. Use those, or a copy of "
+        "The picture was erased by the team's retention, and only its results are left. Use those, or a "
+        "copy of "
         "your own.",
     ),
     "export_in_progress": (
@@ -44,22 +45,26 @@ REFUSALS: dict[str, tuple[int, str]] = {
     "removal_empty": (404, "None of these photos is in your team; they may be erased already."),
     "last_owner_leaves": (
         409,
-        "You are the last owner of {teams}, which other people belong to. Hand ownership over to one of them, "
+        "You are the last owner of {teams}, which other people belong to. Hand ownership over to one of "
+        "them, "
         "or delete the team first; then delete your account.",
     ),
     "picture_missing": (
         400,
-        "Send a picture: as multipart/form-data in the field 'file', as the body itself with its content type, or "
+        "Send a picture: as multipart/form-data in the field 'file', as the body itself with its "
+        "content type, or "
         "its address as JSON in 'url'.",
     ),
     "deadline_exceeded": (
         408,
-        "The picture was not analysed within {seconds:g} seconds and the work was dropped; it does not count. Try "
+        "The picture was not analysed within {seconds:g} seconds and the work was dropped; it does not "
+        "count. Try "
         "again, allow more with 'deadline', or upload the picture and ask for its job.",
     ),
     "detection_failed": (
         500,
-        "The face engine failed on this picture; it does not count. The worker's log says why: tell the operator.",
+        "The face engine failed on this picture; it does not count. The worker's log says why: tell the "
+        "operator.",
     ),
     "detections_waiting": (
         503,
@@ -67,7 +72,8 @@ REFUSALS: dict[str, tuple[int, str]] = {
     ),
     "service_unavailable": (
         503,
-        "The message broker cannot be reached, so nobody can look at the picture. Try again in a minute; whoever "
+        "The message broker cannot be reached, so nobody can look at the picture. Try again in a "
+        "minute; whoever "
         "runs this server finds the reason with `make doctor`.",
     ),
     "batch_empty": (400, "There is no picture in this batch. Send at least one."),
@@ -121,7 +127,10 @@ REFUSALS: dict[str, tuple[int, str]] = {
         "then make the batch again.",
     ),
     "webhook_off": (409, "This webhook is turned off, so nothing is sent to it. Turn it on first."),
-    "webhooks_too_many": (422, "A team has at most {limit} webhooks. Delete one that is not needed any more."),
+    "webhooks_too_many": (
+        422,
+        "A team has at most {limit} webhooks. Delete one that is not needed any more.",
+    ),
 }
 
 

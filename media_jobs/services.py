@@ -92,7 +92,7 @@ def _known_upload(
 
 
 def _pictures_put_back(media: Media, fresh: Media) -> None:
-    """Give a photo the files that were written for `fresh`: under new names, so that no old note erases them."""
+    """Give a photo the files written for `fresh`: under new names, so that no old note erases them."""
     names = ["original", "preview", "thumbnail", "stored_bytes"]
     for name in names:
         setattr(media, name, getattr(fresh, name))
@@ -204,8 +204,8 @@ def job_create(
 
     Without a `queue`, a single photo goes to the one on which somebody waits, several go to the batch queue.
     So does a photo of a team that has many single ones waiting: whoever drops fifty photos on the page does
-    not make everybody's detections wait. Each counts against the team's pictures of the month. Raises Refusal `quota_pictures`, and ValueError for an empty
-    list.
+    not make everybody's detections wait. Each counts against the team's pictures of the month. Raises
+    Refusal `quota_pictures`, and ValueError for an empty list.
     """
     if not media:
         raise ValueError("A job needs at least one photo.")

@@ -28,7 +28,7 @@ SWITCHES = [
     "--disable-sync",
     "--no-first-run",
 ]
-# Read from a copy made for reading: Chromium warns of a canvas that is read more than once, and `faults` takes warnings.
+# Read from a copy made for reading: Chromium warns of a canvas that is read twice, and `faults` takes it.
 IS_DRAWN = """canvas => {
   const copy = new OffscreenCanvas(canvas.width, canvas.height);
   const context = copy.getContext("2d", { willReadFrequently: true });

@@ -66,8 +66,7 @@ def test_every_model_that_carries_a_team_refuses_to_answer_without_one() -> None
     unscoped = {
         model.__name__
         for model in apps.get_models()
-        if any(field.column == "team_id" for field in model._meta.fields)
-        and _answers_without_a_team(model)
+        if any(field.column == "team_id" for field in model._meta.fields) and _answers_without_a_team(model)
     }
     assert unscoped == {"Membership"}
 
@@ -100,8 +99,8 @@ def test_rows_of_another_team_cannot_be_read(people: People, theirs: Media, as_a
         assert sql("SELECT count(*) FROM media_jobs_media") == [(0,)]
         assert sql("SELECT 1 FROM media_jobs_media WHERE id = %s", theirs.pk) == []
         for table in team_tables():
-            column = "team_id"
-            assert sql(f"SELECT 1 FROM {table} WHERE {column} <> %s", people.team.pk) == [], table
+            foreign = sql(f"SELECT 1 FROM {table} WHERE team_id <> %s", people.team.pk)  # noqa: S608
+            assert foreign == [], table
     with team_scope(theirs.team):
         assert sql("SELECT count(*) FROM media_jobs_media") == [(1,)]
 

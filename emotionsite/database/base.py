@@ -52,12 +52,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _close(self) -> Any:
         self._told = None
-        return super()._close()
+        return super()._close()  # type: ignore[misc]  # the stubs leave it out
 
     # A setting made inside a transaction is undone with it, and then the one before holds again.
     def _rollback(self) -> Any:
         self._told = None
-        return super()._rollback()
+        return super()._rollback()  # type: ignore[misc]  # the stubs leave it out
 
     def _savepoint_rollback(self, sid: str) -> None:
         super()._savepoint_rollback(sid)  # type: ignore[misc]  # the stubs leave it out

@@ -1,4 +1,4 @@
-"""`manage.py prepare_database`: two roles in a server of one's own, new or used by a superuser alone first."""
+"""`manage.py prepare_database`: two roles in a server of one's own, new or used by a superuser so far."""
 
 from collections.abc import Iterator
 from io import StringIO

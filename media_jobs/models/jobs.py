@@ -14,7 +14,8 @@ from .media import Media
 class Job(models.Model):
     """Work on one or more photos. This row is the truth about it, not Celery's result.
 
-    A batch (`kind`) is a job made of references: files, addresses, entries of an archive, objects of a bucket.
+    A batch (`kind`) is a job made of references: files, addresses, entries of an archive or
+    objects of a bucket.
     `listing` is true while the entries of an archive or a bucket are still being counted; `total` grows until
     then. `sealed_source` is what that needs, encrypted, and is wiped when it is done.
     """

@@ -13,7 +13,7 @@ class Export(models.Model):
     """A file made of a team's or a user's data, for a while.
 
     One that holds photos or faces (`holds_media`) is erased with any of them. The export that goes before
-    the deletion of a team outlives it, so `team` may be None; it is fetched by the signed link of its mail then.
+    the deletion of a team outlives it, so `team` may be None; then it is fetched by the link in the mail.
     """
 
     class Kind(models.TextChoices):

@@ -1,4 +1,4 @@
-"""`POST /api/v1/detect`: what it answers, what is left of it afterwards, and what happens when nobody answers."""
+"""`POST /api/v1/detect`: what it answers, what is left of it, and what happens when nobody answers."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""Emotion, age and gender switched off: not computed, not stored, not returned, erased where it was stored."""
+"""Emotion, age and gender switched off: not computed, stored or returned, and erased where it was stored."""
 
 import uuid
 from typing import Any
