@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 from django.apps import apps
 from django.db import connection, transaction
@@ -12,10 +14,11 @@ from accounts.access import across_teams, team_scope
 from accounts.keys import api_key_create
 from accounts.models import ApiKey, AuditEvent, Team, TeamUsage
 from conftest import People
-from emotionsite.supervisor.postgres_roles import APP
+from emotionsite.supervisor.postgres_roles import APP, OWNER
 from media_jobs.models import Media
 from media_jobs.services import media_from_bytes
 from media_jobs.tests.helpers import photo
+from tests import servers
 
 
 @pytest.fixture()
@@ -220,3 +223,37 @@ def test_stored_bytes_and_faces_are_counted_whatever_the_way(people: People) -> 
 def test_a_team_has_its_row_of_usage_from_the_beginning(people: People) -> None:
     with across_teams():
         assert TeamUsage.objects.count() == Team.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_of_the_application_s_own_is_held_by_the_fence(people: People, others: People) -> None:
+    """Not a role taken on by `SET ROLE`, but the name and password that the web process has."""
+    with team_scope(others.team):
+        theirs = media_from_bytes(team=others.team, content=photo(1), filename="theirs.png")
+    with team_scope(people.team):
+        media_from_bytes(team=people.team, content=photo(2), filename="ours.png")
+    assert servers.services is not None
+    address = urlsplit(servers.services.environment["DATABASE_URL"])
+    database = str(connection.settings_dict["NAME"])
+    with psycopg.connect(address._replace(path=f"/{database}").geturl(), autocommit=True) as own:
+        assert own.execute("SELECT current_user").fetchall() == [(APP,)]
+        assert own.execute("SELECT count(*) FROM media_jobs_media").fetchall() == [(0,)]
+        own.execute("SELECT set_config('emotionsite.team', %s, false)", [str(people.team.pk)])
+        assert own.execute("SELECT filename FROM media_jobs_media").fetchall() == [("ours.png",)]
+        assert own.execute("DELETE FROM media_jobs_media WHERE id = %s", [theirs.pk]).rowcount == 0
+        for statement in (
+            "UPDATE media_jobs_media SET team_id = %(theirs)s",
+            "INSERT INTO accounts_usageday (team_id, day, requests, pictures, faces)"
+            " VALUES (%(theirs)s, now(), 0, 0, 0)",
+            "ALTER TABLE media_jobs_media DISABLE ROW LEVEL SECURITY",
+            "DROP POLICY own_team ON media_jobs_media",
+            f"SET ROLE {OWNER}",
+            "DELETE FROM accounts_auditevent",
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                own.execute(statement, {"theirs": others.team.pk})
+    with across_teams():
+        assert set(Media.objects.values_list("filename", "team")) == {
+            ("theirs.png", others.team.pk),
+            ("ours.png", people.team.pk),
+        }
