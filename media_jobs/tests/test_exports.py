@@ -73,14 +73,15 @@ def test_an_export_holds_everything_but_secrets(people: People, others: People) 
         (line,) = archive.read("photos.jsonl").splitlines()
         assert json.loads(line)["file"] == f"photos/{one.media.pk}.png"
         faces = [json.loads(line) for line in archive.read("faces.jsonl").splitlines()]
-        assert [face["number"] for face in faces] == [1, 2]
+        # Faces come by id, and ids come by chance.
+        assert sorted(face["number"] for face in faces) == [1, 2]
         assert faces[0]["happiness"] == pytest.approx(0.65)
         assert json.loads(archive.read("keys.json"))[0]["identifier"] == key.identifier
         members = json.loads(archive.read("members.json"))["members"]
         assert {one["role"] for one in members} == {"owner", "admin", "analyst", "viewer"}
         assert b"media.uploaded" in archive.read("audit.jsonl")
         everything = b"".join(archive.read(name) for name in archive.namelist())
-    assert text.rsplit("_", 1)[1].encode() not in everything
+    assert text.split("_", 2)[2].encode() not in everything
     assert key.digest.encode() not in everything
     assert b"theirs.png" not in everything
 
@@ -97,7 +98,8 @@ def test_the_person_who_asked_gets_a_mail_with_a_link_that_needs_no_sign_in(peop
     assert answer.status_code == 200
     assert zipfile.ZipFile(io.BytesIO(body_of(answer))).testzip() is None
     assert answer["Cache-Control"] == "private, no-store" or "no-store" in answer["Cache-Control"]
-    assert Client().get(reverse("signed_export", args=[token[:-1] + "x"])).status_code == 404
+    forged = token[:-1] + ("y" if token.endswith("x") else "x")
+    assert Client().get(reverse("signed_export", args=[forged])).status_code == 404
     wrong_kind = signed.token_of("removal", export.pk)
     assert Client().get(reverse("signed_export", args=[wrong_kind])).status_code == 404
     with team_scope(people.team):
