@@ -4,23 +4,21 @@ No more than a page of items is in memory, however large the batch. The web serv
 would first collect the whole of an ordinary generator, so pages are read in a thread, one at a time.
 """
 
-import csv
 import io
 import json
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from asgiref.sync import sync_to_async
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db import connections
 from django.http import StreamingHttpResponse
 
 from accounts.access import team_scope
 from accounts.models import Team
 from analysis.api.serializers import FaceSerializer
 from analysis.models import Face
+from emotionsite.streaming import csv_lines, streamed
 from ml_models import EMOTIONS
 
 from .batch_selectors import result_items
@@ -35,8 +33,6 @@ COLUMNS = (
     *("position", *PICTURE_TEXTS, "face_number", "face_id", *BOX, "confidence"),
     *("strongest", *EMOTIONS, "age", "gender", "gender_confidence"),
 )
-# A spreadsheet would take a cell that begins like this for a formula and run it.
-FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r")
 
 Pages = Iterable[list[JobItem]]
 
@@ -50,12 +46,11 @@ class Format:
 def results_response(*, team: Team, batch: Job, form: str) -> StreamingHttpResponse:
     """The results of a batch in one of FORMATS, as a file to be saved."""
     wanted = FORMATS[form]
-    content = in_threads(lambda: wanted.write(pages(team, batch.pk)))
-    headers = {
-        "Content-Disposition": f'attachment; filename="batch-{batch.pk}.{form}"',
-        "Cache-Control": "private, no-store",
-    }
-    return StreamingHttpResponse(content, content_type=wanted.content_type, headers=headers)
+    return streamed(
+        lambda: wanted.write(pages(team, batch.pk)),
+        content_type=wanted.content_type,
+        filename=f"batch-{batch.pk}.{form}",
+    )
 
 
 def results_write(*, team: Team, batch_id: UUID, form: str) -> Iterator[bytes]:
@@ -78,22 +73,9 @@ def pages(team: Team, batch_id: UUID) -> Iterator[list[JobItem]]:
         yield page
 
 
-async def in_threads(make: Callable[[], Iterator[bytes]]) -> AsyncIterator[bytes]:
-    """Run an ordinary generator piece by piece in threads, so that the server's loop never waits for it."""
-    pieces = await sync_to_async(make, thread_sensitive=False)()
-    while (piece := await sync_to_async(_next, thread_sensitive=False)(pieces)) is not None:
-        yield piece
-
-
-def _next(pieces: Iterator[bytes]) -> bytes | None:
-    try:
-        return next(pieces, None)
-    finally:
-        # Each piece may come from another thread; its connection goes back to the pool.
-        connections.close_all()
-
-
 # --- JSON Lines -----------------------------------------------------------------------------------
+
+
 def jsonl(items: Pages) -> Iterator[bytes]:
     """A line per picture, with its faces inside."""
     # One for all: making a serializer takes longer than using it.
@@ -152,24 +134,11 @@ def _columns(face: Face) -> dict[str, Any]:
     }
 
 
-def defused(value: Any) -> Any:
-    """A text that a spreadsheet shows and does not run; anything else as it is."""
-    if isinstance(value, str) and value.startswith(FORMULA_BEGINS):
-        return f"'{value}"
-    return value
-
-
 def as_csv(items: Pages) -> Iterator[bytes]:
     """A row per face, with the names of the columns first."""
-    yield _csv_lines([list(COLUMNS)])
+    yield csv_lines([COLUMNS])
     for page in items:
-        yield _csv_lines([defused(row.get(name)) for name in COLUMNS] for row in _rows(page))
-
-
-def _csv_lines(rows: Iterable[list[Any]]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\r\n").writerows(rows)
-    return text.getvalue().encode()
+        yield csv_lines([row.get(name) for name in COLUMNS] for row in _rows(page))
 
 
 def parquet(items: Pages) -> Iterator[bytes]:

@@ -12,6 +12,7 @@ import pytest
 from accounts.access import team_scope
 from accounts.models import Team
 from conftest import People
+from emotionsite import streaming
 from media_jobs import results
 from media_jobs.batches import batch_cancel
 from media_jobs.models import Job
@@ -89,8 +90,8 @@ def test_csv_has_a_row_per_face_and_no_cell_that_a_spreadsheet_runs(api: Api, fi
 
 def test_text_that_begins_like_a_formula_is_defused_and_numbers_are_not() -> None:
     for text in ("=1", "+1", "-1", "@a", "\tx", "\rx"):
-        assert results.defused(text) == f"'{text}"
-    assert [results.defused(value) for value in ("a=1", "", None, -1.5)] == ["a=1", "", None, -1.5]
+        assert streaming.defused(text) == f"'{text}"
+    assert [streaming.defused(value) for value in ("a=1", "", None, -1.5)] == ["a=1", "", None, -1.5]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -97,7 +97,7 @@ def test_the_person_who_asked_gets_a_mail_with_a_link_that_needs_no_sign_in(peop
     answer = Client().get(path)
     assert answer.status_code == 200
     assert zipfile.ZipFile(io.BytesIO(body_of(answer))).testzip() is None
-    assert answer["Cache-Control"] == "private, no-store" or "no-store" in answer["Cache-Control"]
+    assert "no-store" in answer["Cache-Control"]
     forged = token[:-1] + ("y" if token.endswith("x") else "x")
     assert Client().get(reverse("signed_export", args=[forged])).status_code == 404
     wrong_kind = signed.token_of("removal", export.pk)
