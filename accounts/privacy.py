@@ -12,7 +12,7 @@ from .people_rules import acting_role, people_lock
 
 SETTINGS = (
     *("keep_originals_days", "keep_faces_days", "keep_results_days"),
-    *("analyze_emotion", "analyze_age", "analyze_gender"),
+    *("analyze_emotion", "analyze_age", "analyze_gender", "analyze_identity"),
 )
 
 

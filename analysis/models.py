@@ -9,6 +9,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Now
 from django_scopes import ScopedManager, get_scope
+from pgvector.django import HalfVectorField
 
 from accounts.models import Team
 from ml_models import EMOTIONS
@@ -114,3 +115,26 @@ class Face(models.Model):
     def emotions(self) -> dict[str, float] | None:
         """Probability of each emotion, in the order of `ml_models.EMOTIONS`; None where switched off."""
         return {name: getattr(self, name) for name in EMOTIONS} if self.strongest else None
+
+
+class FaceEmbedding(models.Model):
+    """The vector by which the face of a photo is recognised, in a table of its own: lists need none of it.
+
+    `embedding` is of length 1, made by the recognition model called `model` with weights of this digest.
+    `quality` is how far a comparison can be trusted: low, medium or high (`ml_models.quality`).
+    """
+
+    face = models.OneToOneField(Face, primary_key=True, on_delete=models.CASCADE, related_name="embedding")
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
+    embedding = HalfVectorField()
+    model = models.CharField(max_length=80)
+    model_sha256 = models.CharField(max_length=64)
+    quality = models.CharField(max_length=6, blank=True, default="", db_default="")
+
+    objects: ClassVar[models.Manager["FaceEmbedding"]] = ScopedManager(team="team")
+
+    class Meta:
+        indexes = [models.Index(fields=["team", "model"], name="face_embedding_by_model")]
+
+    def __str__(self) -> str:
+        return f"Vector of face {self.face_id}"

@@ -34,6 +34,8 @@ SWITCHES = (
     Switch("analyze_emotion", "emotions", (*EMOTIONS, "strongest"), Q(strongest__gt="")),
     Switch("analyze_age", "age", ("age",), Q(age__isnull=False)),
     Switch("analyze_gender", "gender", ("gender", "gender_confidence"), Q(gender__gt="")),
+    # Its vectors lie in a table of their own, which is erased row by row.
+    Switch("analyze_identity", "embedding", (), Q(embedding__isnull=False)),
 )
 #: Columns that hold words; nothing is '' there and None everywhere else.
 _WORDS = frozenset({"strongest", "gender"})
@@ -43,7 +45,9 @@ ALWAYS = frozenset({"appearance"})
 
 def parts_of(team: Team) -> frozenset[str]:
     """What the engine finds out of the faces in photos of the team, as `FaceEngine.analyze` takes it."""
-    return ALWAYS | {switch.part for switch in SWITCHES if getattr(team, switch.field)}
+    parts = ALWAYS | {switch.part for switch in SWITCHES if getattr(team, switch.field)}
+    # How far a vector can be trusted is stored with it.
+    return parts | {"quality"} if "embedding" in parts else parts
 
 
 def switched_off(team: Team) -> list[Switch]:

@@ -185,6 +185,7 @@ def _teams_with_a_policy() -> list[Team]:
         | Q(analyze_emotion=False)
         | Q(analyze_age=False)
         | Q(analyze_gender=False)
+        | Q(analyze_identity=False)
     )
     # Across teams: which of them want something erased.
     with across_teams():

@@ -9,6 +9,7 @@ from django.db import InterfaceError, OperationalError
 
 from accounts.access import current_team, team_scope
 from accounts.models import Team
+from analysis.recognition import photo_model
 from analysis.switches import parts_of
 
 from .detect_work import detection_answer
@@ -53,7 +54,7 @@ def analyze_chunk(task: Task, *, team_id: str, job_id: str, chunk: int) -> None:
     team = current_team()
     # Only matters in a worker that takes both queues: there a single photo goes before those of a batch.
     urgent = (task.request.delivery_info or {}).get("routing_key") == "interactive"
-    engine = worker_engine(parts=parts_of(team), urgent=urgent)
+    engine = worker_engine(parts=parts_of(team), urgent=urgent, recognition=photo_model().name)
     chunk_analyze(team=team, job_id=UUID(job_id), chunk=chunk, engine=engine)
 
 

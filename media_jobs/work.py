@@ -12,6 +12,7 @@ from accounts.models import Team
 from analysis.services import analyses_store
 
 from .engine import Engine, PictureError
+from .hooks import photos_analyzed
 from .models import Job, JobItem, Media
 from .preparing import Content, Outcome, contents_of, item_decode, item_take_in, known_results
 from .progress import items_finish, items_give_back
@@ -127,6 +128,7 @@ def _store(team: Team, job_id: UUID, outcomes: list[Outcome], models: dict[str, 
     list(photos.select_for_update().order_by("id").values("pk"))
     analyses_settled(team=team, items=list(pending.values()))
     refused = _store_faces(team, found, models)
+    photos_analyzed(team=team, media_ids=sorted(found.keys() - refused.keys()))
     for item, _ in succeeded:
         if item.media_id in refused:
             refusal = refused[item.media_id]

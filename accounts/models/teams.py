@@ -51,6 +51,9 @@ class Team(models.Model):
     analyze_emotion = models.BooleanField(default=True, db_default=True)
     analyze_age = models.BooleanField(default=True, db_default=True)
     analyze_gender = models.BooleanField(default=True, db_default=True)
+    analyze_identity = models.BooleanField(
+        default=True, db_default=True, help_text="recognise people in photos"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     deleting_at = models.DateTimeField(null=True, blank=True, help_text="since when its deletion runs")
 

@@ -9,6 +9,7 @@ from accounts.refusals import REFUSALS as OF_ACCOUNTS
 from emotionsite.errors import SENTENCES
 from emotionsite.fetching import REFUSALS as OF_FETCHING
 from emotionsite.problems import problem
+from galleries.refusals import REFUSALS as OF_GALLERIES
 from media_jobs.refusals import REFUSALS as OF_MEDIA
 
 from .refusals import REFUSALS as OF_THE_FRAME
@@ -36,6 +37,7 @@ ERRORS: dict[str, tuple[int, str]] = {
     **OF_ACCOUNTS,
     **OF_FETCHING,
     **OF_MEDIA,
+    **OF_GALLERIES,
     **OF_THE_FRAME,
     **_OF_DRF,
 }
@@ -43,6 +45,9 @@ ERRORS: dict[str, tuple[int, str]] = {
 # What stands in the sentences of examples.
 _FIGURES: dict[str, object] = {
     "names": "'filname'",
+    "key": "staff",
+    "external_id": "employee-17",
+    "model": "arcface-r50",
     "known": "created_after, created_before, filename",
     "size": 512,
     "limit": 25,

@@ -32,6 +32,7 @@ SETTINGS_EXAMPLE = {
     "analyze_emotion": True,
     "analyze_age": True,
     "analyze_gender": False,
+    "analyze_identity": True,
 }
 
 
@@ -47,6 +48,9 @@ class PrivacyChangeSerializer(serializers.Serializer[Team]):
     analyze_emotion = serializers.BooleanField(required=False, help_text="Whether emotions are computed.")
     analyze_age = serializers.BooleanField(required=False, help_text="Whether ages are estimated.")
     analyze_gender = serializers.BooleanField(required=False, help_text="Whether gender is estimated.")
+    analyze_identity = serializers.BooleanField(
+        required=False, help_text="Whether people are recognised in photos."
+    )
 
 
 class GoingSerializer(serializers.Serializer[Going]):

@@ -30,7 +30,12 @@ KINDS = {
         "The entry with everything that is left, and jobs that are over. Nothing is kept longer than this.",
     ),
 }
-SWITCHES = {"analyze_emotion": "Emotion", "analyze_age": "Age", "analyze_gender": "Gender"}
+SWITCHES = {
+    "analyze_emotion": "Emotion",
+    "analyze_age": "Age",
+    "analyze_gender": "Gender",
+    "analyze_identity": "Who it is (people recognised in photos)",
+}
 
 
 class PrivacyForm(forms.Form):

@@ -314,6 +314,7 @@ FORM = {
     "results": "forever",
     "analyze_age": "on",
     "analyze_gender": "on",
+    "analyze_identity": "on",
 }
 
 

@@ -1,4 +1,4 @@
-"""Emotion, age and gender switched off: not computed, stored or returned, and erased where it was stored."""
+"""Emotion, age, gender and identity switched off: not computed, stored or returned, and erased where it was stored."""
 
 import uuid
 from typing import Any
@@ -10,19 +10,19 @@ from django.urls import reverse
 from accounts.access import team_scope
 from accounts.models import Team
 from analysis.attributes import attributes_as_json
-from analysis.models import Analysis, Face
+from analysis.models import Analysis, Face, FaceEmbedding
 from analysis.services import analyses_store, switched_off_erase
 from analysis.switches import SWITCHES, hidden_columns, parts_of
 from conftest import People
 from media_jobs.models import Media
 from media_jobs.services import media_from_bytes
 from ml_models import EMOTIONS
-from tests.fakes import ATTRIBUTES, FaceWithoutNets
+from tests.fakes import ATTRIBUTES, FaceWithoutNets, embedding_of
 
 from .pictures import encoded, noise
 
 NAMES = [switch.field for switch in SWITCHES]
-MODELS = {"detection": "d", "emotion": "e", "attributes": "a"}
+MODELS = {"detection": "d", "emotion": "e", "attributes": "a", "recognition": "r"}
 
 
 def media_of(team: Team, seed: int = 1) -> Media:
@@ -31,7 +31,7 @@ def media_of(team: Team, seed: int = 1) -> Media:
 
 def store(team: Team, *, faces: int = 1, seed: int = 1) -> Media:
     media = media_of(team, seed)
-    found = [FaceWithoutNets((1, 2, 30 - n, 20)) for n in range(faces)]
+    found = [FaceWithoutNets((1, 2, 30 - n, 20), embedding=embedding_of(n)) for n in range(faces)]
     analyses_store(team=team, found={media.pk: found}, model_versions=MODELS)
     return media
 
@@ -43,7 +43,11 @@ def switch_off(team: Team, *names: str) -> Team:
 
 def stored(team: Team, *columns: str) -> list[tuple[Any, ...]]:
     """What stands in the table itself, past everything that hides."""
-    return list(Face.objects.order_by("number").values_list(*columns))
+    return [row[1:] for row in Face.objects.order_by("number").values_list("number", *columns)]
+
+
+def vectors(team: Team) -> int:
+    return FaceEmbedding.objects.filter(team=team).count()
 
 
 def test_age_gender_and_attributes_are_stored_and_read_again(in_team: Team) -> None:
@@ -59,7 +63,7 @@ def test_age_gender_and_attributes_are_stored_and_read_again(in_team: Team) -> N
 
 
 def test_the_engine_is_asked_for_nothing_that_is_off(in_team: Team) -> None:
-    assert parts_of(in_team) == {"emotions", "age", "gender", "appearance"}
+    assert parts_of(in_team) == {"emotions", "age", "gender", "appearance", "embedding", "quality"}
     for switch in SWITCHES:
         setattr(in_team, switch.field, False)
         assert switch.part not in parts_of(in_team)
@@ -81,6 +85,8 @@ def test_what_is_off_is_not_stored_even_when_the_engine_was_asked_before(in_team
     assert all(value not in (None, "") for row in stored(team, *others) for value in row)
     versions = Analysis.objects.get().model_versions
     assert ("emotion" in versions) is (name != "analyze_emotion")
+    assert ("recognition" in versions) is (name != "analyze_identity")
+    assert vectors(team) == (0 if name == "analyze_identity" else 2)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -101,10 +107,12 @@ def test_what_is_off_is_hidden_at_once_and_then_erased(people: People, others: P
         assert switched_off_erase(team=team) == 0
         left = stored(team, *switch.columns)
         assert {value for row in left for value in row} <= {None, ""}
+        assert vectors(team) == (0 if name == "analyze_identity" else 3)
         kept = [c for one in SWITCHES if one is not switch for c in one.columns]
         assert all(value not in (None, "") for row in stored(team, *kept) for value in row)
     with team_scope(others.team):
         assert all(value not in (None, "") for value in stored(others.team, *switch.columns)[0])
+        assert vectors(others.team) == 1
 
 
 def test_with_everything_on_nothing_is_erased(in_team: Team) -> None:

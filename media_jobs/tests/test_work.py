@@ -107,8 +107,15 @@ def test_a_photo_that_kills_workers_is_given_up_and_its_neighbours_are_not(in_te
 def test_a_chunk_takes_no_more_queries_for_more_photos_and_faces(
     in_team: Team, django_assert_max_num_queries: Any
 ) -> None:
+    # Looked at before, as one of the four is below: that takes queries of its own.
+    chunk_analyze(
+        team=in_team,
+        job_id=job_create(team=in_team, media=photos(in_team, 1)).pk,
+        chunk=0,
+        engine=EngineWithoutNets(faces=1),
+    )
     job = job_create(team=in_team, media=photos(in_team, 1))
-    with django_assert_max_num_queries(28) as captured:
+    with django_assert_max_num_queries(32) as captured:
         chunk_analyze(team=in_team, job_id=job.pk, chunk=0, engine=EngineWithoutNets(faces=1))
     few = len(captured)
     job = job_create(team=in_team, media=photos(in_team, CHUNK_SIZE))

@@ -1,0 +1,5 @@
+"""Pages of the team area: galleries, people, who is this, unnamed people."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []
