@@ -66,6 +66,7 @@ FROM base AS runtime
 ENV DATA_DIR=/data \
     DJANGO_SETTINGS_MODULE=emotionsite.settings.production \
     HOME=/tmp \
+    ORT_DISABLE_TELEMETRY=1 \
     STATIC_ROOT=/app/staticfiles
 RUN groupadd --gid 10001 emotionsite \
  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin emotionsite \

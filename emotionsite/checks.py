@@ -109,9 +109,10 @@ def _storage() -> str:
 
 
 def _weights() -> str:
+    from ml_models import recognition
     from ml_models.registry import problems, weights
 
-    if wrong := problems():
+    if wrong := problems() + recognition.problems():
         raise Wrong(" ".join(wrong))
     return ", ".join(weights())
 

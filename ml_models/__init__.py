@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -20,8 +21,11 @@ if TYPE_CHECKING:
     from ml_models.types import Face
 
 # OpenVINO reports every import to its maker when this package is there, and is silent when it is missing.
-# Nothing of what this project runs on leaves the machine.
+# ONNX Runtime does the same since 1.29 unless this stands in the environment before it is imported; its own
+# function to switch that off comes too late for the first report. Nothing of what this project runs on leaves
+# the machine.
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 __all__ = ["EMOTIONS", "BatchedEngine", "Face", "FaceEngine", "FakeEngine", "WeightError"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from ml_models.types import PARTS
 
 if TYPE_CHECKING:
-    from ml_models.types import Engine, Face, Picture
+    from ml_models.types import Box, Engine, Face, Picture
 
 
 class EngineClosed(RuntimeError):
@@ -27,12 +27,14 @@ class _Wish:
     parts: frozenset[str]
     detection: str | None
     urgent: bool
+    recognition: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class _Job:
     image: Picture
     wish: _Wish
+    boxes: Sequence[Box] | None = None
     answer: Future[list[Face]] = field(default_factory=Future)
 
 
@@ -87,14 +89,18 @@ class BatchedEngine:
         parts: Collection[str] | None = None,
         detection: str | None = None,
         urgent: bool = False,
+        recognition: str | None = None,
+        boxes: Sequence[Box] | None = None,
     ) -> Future[list[Face]]:
         """`analyze_one` without the wait: a caller with several pictures hands all of them in first.
 
-        parts and detection: as `FaceEngine.analyze` takes them; pictures share a pass with those of equal
-        wishes. urgent: somebody waits for this picture, so it goes before all that are not. Raises
-        EngineClosed after `close`; what the engine raises comes out of the future.
+        parts, detection and recognition: as `FaceEngine.analyze` takes them; pictures share a pass with those
+        of equal wishes. urgent: somebody waits for this picture, so it goes before all that are not. boxes:
+        the picture's faces, None to detect them. Raises EngineClosed after `close`; what the engine raises
+        comes out of the future.
         """
-        job = _Job(image, _Wish(self._parts if parts is None else frozenset(parts), detection, urgent))
+        wanted = self._parts if parts is None else frozenset(parts)
+        job = _Job(image, _Wish(wanted, detection, urgent, recognition), boxes)
         self._jobs.put(job)
         return job.answer
 
@@ -129,7 +135,11 @@ class BatchedEngine:
         wish = batch[0].wish
         try:
             results = self._engine.analyze(
-                [job.image for job in batch], parts=wish.parts, detection=wish.detection
+                [job.image for job in batch],
+                [job.boxes for job in batch],
+                parts=wish.parts,
+                detection=wish.detection,
+                recognition=wish.recognition,
             )
             if len(results) != len(batch):
                 raise RuntimeError(f"The engine answered {len(results)} of {len(batch)} pictures.")

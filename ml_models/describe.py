@@ -18,12 +18,14 @@ from ml_models.landmark_names import LandmarkModel
 from ml_models.levels import Levels
 from ml_models.mesh import Meshes, MeshModel
 from ml_models.quality import QualityModel, for_recognition
+from ml_models.recognition import DEFAULT_WEIGHTS, default_model
 from ml_models.registry import weight
 from ml_models.types import ATTRIBUTE_PARTS, Eyes, HeadPose, Landmarks, Quality
 
 if TYPE_CHECKING:
     from ml_models.attribute_types import FaceAttributes
     from ml_models.detection import FaceDetector
+    from ml_models.recognition_nets import RecognitionNet
     from ml_models.types import Picture
 
 Floats = NDArray[np.float32]
@@ -32,7 +34,7 @@ Floats = NDArray[np.float32]
 WEIGHTS: dict[str, tuple[str, ...]] = {
     "detection": ("mtcnn",),
     "emotion": ("emotion-v1", "emotion-head-v1"),
-    "embedding": ("dlib-face", "face-mesh", "face-shape"),
+    "recognition": DEFAULT_WEIGHTS,
     "attributes": ("attributes-v1",),
     "landmarks": ("face-mesh", "iris", "face-shape", "landmarks68"),
 }
@@ -70,8 +72,9 @@ class FaceDescriber:
 
     @property
     def versions(self) -> Mapping[str, str]:
-        """Part -> its weights, each with the first 12 digits of its SHA-256."""
-        return {part: versions_of(names) for part, names in WEIGHTS.items()}
+        """Part -> its weights, each with the first 12 digits of its SHA-256; of recognition the model's."""
+        own = {part: versions_of(names) for part, names in WEIGHTS.items()}
+        return own | {"recognition": default_model().version}
 
     def emotions_of_crops(self, crops: Sequence[Picture], detector: FaceDetector) -> Floats:
         """Emotions (N, 8) of crops that are faces already."""
@@ -83,15 +86,22 @@ class FaceDescriber:
         boxes: Sequence[Floats],
         landmarks5: Sequence[Floats],
         parts: frozenset[str],
+        net: RecognitionNet | None = None,
     ) -> list[Description]:
         """The fields of the faces of some pictures, picture by picture, one after another.
 
         boxes (n, 4) and landmarks5 (n, 5, 2): for each picture those of its faces, in pixels. parts: what was
-        asked for, as `ml_models.types.check_parts` gives it.
+        asked for, as `ml_models.types.check_parts` gives it. net: makes the embeddings, None for the default
+        model.
         """
         faces: list[Description] = [{} for one in boxes for _ in range(len(one))]
         if not faces or not parts:
             return faces
+        if net is not None and "embedding" in parts:
+            # The face mesh is made for whoever else needs it; only the default model looks at it.
+            for face, embedding in zip(faces, net.embeddings(levels, landmarks5, None), strict=True):
+                face["embedding"] = embedding
+            parts = parts - {"embedding"}
         trunk: Mapping[str, Floats] = {}
         if wanted := _of_trunk(parts):
             trunk = self._trunk.some(face_crops(levels, landmarks5), wanted)

@@ -16,9 +16,12 @@ from ml_models.describe import Description, FaceDescriber
 from ml_models.detection import DETECTION_MODELS, DetectionOptions, Detections, FaceDetector
 from ml_models.levels import Levels
 from ml_models.pictures import check_box, check_pictures
+from ml_models.recognition_nets import LoadedNets
 from ml_models.types import PARTS, Face, check_parts
 
 if TYPE_CHECKING:
+    from ml_models.recognition import RecognitionModel
+    from ml_models.recognition_nets import RecognitionNet
     from ml_models.types import Box, Picture
 
 _T = TypeVar("_T")
@@ -34,8 +37,11 @@ class FaceEngine:
     Threads that each bring one picture are served better by `BatchedEngine` around it.
     """
 
-    def __init__(self, detector: FaceDetector, describer: FaceDescriber, threads: int) -> None:
+    def __init__(
+        self, detector: FaceDetector, describer: FaceDescriber, threads: int, streams: int | None = None
+    ) -> None:
         self._detector, self._describer, self._threads = detector, describer, threads
+        self._recognition = LoadedNets(streams or threads)
         self._pool = ThreadPoolExecutor(threads, "face-engine") if threads > 1 else None
         self._versions = describer.versions
 
@@ -62,13 +68,23 @@ class FaceEngine:
                 "and as many streams, or nothing for all processors."
             )
         return cls(
-            FaceDetector.load(detection, streams=streams), FaceDescriber.load(streams=streams), threads
+            FaceDetector.load(detection, streams=streams),
+            FaceDescriber.load(streams=streams),
+            threads,
+            streams,
         )
 
     @property
     def model_versions(self) -> Mapping[str, str]:
         """Part -> name and first 12 digits of the SHA-256 of its weights."""
         return MappingProxyType(self._versions)
+
+    def recognition(self, name: str | None = None) -> RecognitionModel:
+        """The recognition model of this name (`ml_models.recognition`), loaded if it was not yet.
+
+        A further model whose files were replaced is loaded anew. Raises WeightError when it cannot be used.
+        """
+        return self._recognition.model(name)
 
     def analyze(
         self,
@@ -77,6 +93,7 @@ class FaceEngine:
         parts: Collection[str] = PARTS,
         *,
         detection: str | DetectionOptions | None = None,
+        recognition: str | None = None,
     ) -> list[list[Face]]:
         """The faces of every picture.
 
@@ -85,17 +102,20 @@ class FaceEngine:
         what to find out beside box, confidence and points, of `ml_models.types.PARTS`; networks that no part
         needs are not run. detection: "detection_01", "detection_02" (small and turned faces too) or
         "detection_03" (rotated faces too), or options; by default those the engine was loaded with.
+        recognition: name of the model that makes the embeddings (`ml_models.recognition`), None for the
+        default; another one is loaded when it is asked for first, which takes up to a second.
         Returns one list per picture, largest face first; for given boxes, one face per box in the order
-        given. Raises ValueError for anything that is not such a picture, box or part, before any network has
-        run.
+        given. Raises ValueError for anything that is not such a picture, box or part, and WeightError for a
+        recognition model that cannot be used, before any network has run.
         """
         pictures = check_pictures(images)
         given = self._check_boxes(pictures, boxes)
         wanted = check_parts(parts)
         options = self._check_detection(detection)
+        net = self._recognition.other(recognition) if "embedding" in wanted else None
         levels = [Levels(picture) for picture in pictures]
         found = self._find(levels, given, options)
-        described = self._describe(levels, found, wanted)
+        described = self._describe(levels, found, wanted, net)
         return [
             [
                 Face(_box(box), float(confidence), points, **next(described))
@@ -129,7 +149,11 @@ class FaceEngine:
         return [one for part in self._shared(both, find) for one in part]
 
     def _describe(
-        self, levels: list[Levels], found: list[Detections], parts: frozenset[str]
+        self,
+        levels: list[Levels],
+        found: list[Detections],
+        parts: frozenset[str],
+        net: RecognitionNet | None,
     ) -> Iterator[Description]:
         """The fields of every face, picture by picture. Many faces of one picture are shared out as well."""
 
@@ -142,6 +166,7 @@ class FaceEngine:
                 [found[picture].boxes[own] for picture, own in rows.items()],
                 [found[picture].landmarks[own] for picture, own in rows.items()],
                 parts,
+                net,
             )
 
         faces = [(picture, row) for picture, one in enumerate(found) for row in range(len(one.boxes))]

@@ -24,6 +24,7 @@ from ml_models.attribute_types import (
     Occlusion,
 )
 from ml_models.pictures import check_box, check_pictures
+from ml_models.recognition import recognition_model
 from ml_models.types import PARTS, Eyes, Face, HeadPose, Landmarks, Quality, check_parts
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class FakeEngine:
     @property
     def model_versions(self) -> Mapping[str, str]:
         """Names that nobody can mistake for real weights."""
-        return {"detection": "fake-000000000000", "emotion": "fake-000000000000"}
+        return dict.fromkeys(("detection", "emotion", "recognition"), "fake-000000000000")
 
     def analyze(
         self,
@@ -68,10 +69,15 @@ class FakeEngine:
         parts: Collection[str] = PARTS,
         *,
         detection: Any = None,
+        recognition: str | None = None,
     ) -> list[list[Face]]:
-        """One face in the middle half of every picture, or one in each box given."""
+        """One face in the middle half of every picture, or one in each box given.
+
+        Its embedding is as long as those of the recognition model; WeightError when there is no such model.
+        """
         pictures = check_pictures(images)
         wanted = check_parts(parts)
+        dimension = recognition_model(recognition).dimension
         if boxes is not None and len(boxes) != len(pictures):
             raise ValueError(
                 f"There are {len(pictures)} pictures and boxes for {len(boxes)}: give one list for each."
@@ -79,7 +85,7 @@ class FakeEngine:
         given = [None] * len(pictures) if boxes is None else list(boxes)
         return [
             [
-                self._face(box, wanted)
+                self._face(box, wanted, dimension)
                 for box in (self._middle(picture) if own is None else self._checked(picture, own))
             ]
             for picture, own in zip(pictures, given, strict=True)
@@ -101,14 +107,14 @@ class FakeEngine:
         return [(columns / 4, rows / 4, columns / 2, rows / 2)]
 
     @staticmethod
-    def _face(box: Box, parts: frozenset[str]) -> Face:
+    def _face(box: Box, parts: frozenset[str], dimension: int) -> Face:
         left, top, width, height = box
         points = np.array([(left + x * width, top + y * height) for x, y in POINTS], dtype=np.float32)
         fields: dict[str, Any] = {}
         if "emotions" in parts:
             fields["emotions"] = np.array(SCORES, dtype=np.float32)
         if "embedding" in parts:
-            fields["embedding"] = np.full(128, 128**-0.5, dtype=np.float32)
+            fields["embedding"] = np.full(dimension, dimension**-0.5, dtype=np.float32)
         if "age" in parts:
             fields["age"] = ATTRIBUTES.age
         if "gender" in parts:

@@ -16,16 +16,23 @@ from numpy.typing import NDArray
 
 from ml_models.alignment import cut, five_points, scales, similarities
 from ml_models.levels import Levels
+from ml_models.quality_limits import (
+    BLUR_LEVELS,
+    EXPOSURE_LEVELS,
+    EYE_DISTANCE,
+    NOISE_LEVELS,
+    RECOGNITION,
+    TEMPLATE_POINTS,
+    level,
+)
 
 Floats = NDArray[np.float32]
 Numbers = NDArray[np.floating]
 Pixels = NDArray[np.uint8]
 
-#: Side of the crop, and where MTCNN's five points stand in it: eyes 40 px apart. What is inside is face on
-#: nearly everybody: brows to lower lip, between the temples.
+#: Side of the crop in which faces are measured.
 SIZE = 72
-TEMPLATE = np.array([[16.0, 20.0], [56.0, 20.0], [36.0, 42.0], [19.5, 62.0], [52.5, 62.0]])
-EYE_DISTANCE = 40.0
+TEMPLATE = np.array(TEMPLATE_POINTS)
 #: Side of the square whose noise is measured, per distance between the eyes.
 NOISE_REGION = 1.6
 #: Luma of ITU-R BT.601.
@@ -36,33 +43,6 @@ SHARP, FLAT = 0.42, 0.92
 REBLUR = 9
 #: Noise of this many grey levels gives the value 1 - 1/e.
 NOISE_SCALE = 16.8
-
-#: Levels with the value from which each holds, as Face API draws the lines.
-BLUR_LEVELS = (("Low", 0.0), ("Medium", 0.25), ("High", 0.75))
-EXPOSURE_LEVELS = (("UnderExposure", 0.0), ("GoodExposure", 0.25), ("OverExposure", 0.75))
-NOISE_LEVELS = (("Low", 0.0), ("Medium", 0.3), ("High", 0.7))
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a face must have for a quality: eyes at least so many pixels apart, yaw and pitch at most so many
-    degrees, blur and noise at most so much, in good exposure or not, and nothing before eyes and mouth.
-    """
-
-    eye_distance: float
-    yaw: float
-    pitch: float
-    blur: float
-    noise: float
-    any_exposure: bool
-    occluded: bool
-
-
-#: What each quality for recognition asks; a face that reaches neither is "low".
-RECOGNITION = {
-    "high": Limits(30.0, 25.0, 25.0, 0.40, 0.45, any_exposure=False, occluded=False),
-    "medium": Limits(15.0, 45.0, 40.0, 0.68, 0.65, any_exposure=True, occluded=False),
-}
 
 
 @dataclass(frozen=True)
@@ -92,11 +72,6 @@ class Qualities:
     def noise_levels(self) -> list[str]:
         """Low, Medium or High for each face."""
         return [level(value, NOISE_LEVELS) for value in self.noise]
-
-
-def level(value: float, levels: Sequence[tuple[str, float]]) -> str:
-    """The last level whose start the value reaches."""
-    return next(name for name, start in reversed(levels) if value >= start or start == 0.0)
 
 
 def for_recognition(

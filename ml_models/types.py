@@ -104,7 +104,8 @@ class Face:
     landmarks5: float32 (5, 2), x and y in pixels of: left eye, right eye, nose, left and right corner of
     the mouth (left and right as seen in the picture); may lie outside a picture whose edge cuts the face.
     emotions: float32 (8,), probabilities in the order of `ml_models.EMOTIONS`; they sum to 1.
-    embedding: float32 (128,) of length 1; the smaller the Euclidean distance, the likelier the same person.
+    embedding: float32 of length 1, (128,) by the default model; the smaller the Euclidean distance, the
+    likelier the same person (`ml_models.recognition` says how likely).
     age: years that people would guess, in [0, 100]. male: probability in [0, 1] that people call the face
     male, otherwise female. attributes: smile, glasses, hair and so on, with age and gender where these were
     asked for too. landmarks, head_pose, eyes: from the face mesh.
@@ -177,5 +178,6 @@ class Engine(Protocol):
         parts: Collection[str] = PARTS,
         *,
         detection: Any = None,
+        recognition: str | None = None,
     ) -> list[list[Face]]:
         """The faces of every picture, largest first."""

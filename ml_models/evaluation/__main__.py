@@ -18,7 +18,17 @@ from ml_models.evaluation.report import Section
 from ml_models.registry import WeightError
 
 #: Modules of this package with `evaluate(data: Path) -> Section`, in the order of the page.
-PARTS = ("emotion", "detection", "verification", "attributes", "landmarks", "pose", "quality")
+PARTS = (
+    "emotion",
+    "detection",
+    "verification",
+    "identification",
+    "grouping",
+    "attributes",
+    "landmarks",
+    "pose",
+    "quality",
+)
 PAGE = Path("docs/accuracy.md")
 
 

@@ -7,39 +7,11 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
-
-from ml_models.detection import FaceDetector
 from ml_models.evaluation import report
 from ml_models.evaluation.report import Section
-from ml_models.levels import Levels
+from ml_models.pairs import middle_face as middle_face
+from ml_models.pairs import read_picture as read_picture
 from ml_models.registry import weight
-
-Picture = NDArray[np.uint8]
-
-
-def read_picture(file: Path) -> Picture:
-    """A picture file as RGB uint8 (H, W, 3)."""
-    with Image.open(file) as picture:
-        return np.array(picture.convert("RGB"))
-
-
-def middle_face(detector: FaceDetector, levels: Levels) -> tuple[NDArray[np.float32], bool]:
-    """Five points (5, 2) of the face a portrait shows, and whether it was found.
-
-    Of several faces the one that is large and near the middle; without any, the points that O-Net sees in the
-    middle of the picture, as there must be a face.
-    """
-    rows, columns = levels.size
-    (found,) = detector.detect([levels])
-    if not len(found.boxes):
-        middle = (columns * 0.25, rows * 0.2, columns * 0.5, rows * 0.6)
-        return detector.look_at(levels, [middle]).landmarks[0], False
-    centres = found.boxes[:, :2] + found.boxes[:, 2:] / 2
-    off = np.hypot(centres[:, 0] - columns / 2, centres[:, 1] - rows / 2) / columns
-    return found.landmarks[np.argmin(off - found.boxes[:, 2:].max(axis=1) / columns / 2)], True
 
 
 def fingerprint(names: list[str]) -> str:

@@ -14,16 +14,17 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 from tqdm import tqdm
 
+from ml_models.calibration import best_threshold
 from ml_models.detection import FaceDetector
 from ml_models.embedding import EmbeddingModel, distances
 from ml_models.evaluation.measures import interval
 from ml_models.evaluation.one_part import fingerprint, middle_face, read_picture, run
 from ml_models.evaluation.report import Row, Section
-from ml_models.evaluation.verification import Pairs, best_threshold, load_pairs
 from ml_models.face_trunk import WEIGHTS
 from ml_models.head_pose import HeadPoseModel
 from ml_models.levels import Levels
 from ml_models.mesh import MeshModel
+from ml_models.pairs import Pairs, load_pairs
 from ml_models.quality import Qualities, QualityModel, for_recognition
 
 Floats = NDArray[np.float32]

@@ -7,7 +7,6 @@ is the one that was best on the other folds.
 
 from __future__ import annotations
 
-import csv
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from ml_models.calibration import best_threshold as best_threshold
 from ml_models.detection import FaceDetector
 from ml_models.embedding import EmbeddingModel, distances
 from ml_models.evaluation.measures import interval
@@ -26,6 +26,8 @@ from ml_models.face_trunk import WEIGHTS
 from ml_models.landmark_names import SHAPE_WEIGHTS
 from ml_models.levels import Levels
 from ml_models.mesh import FACE_WEIGHTS, MeshModel
+from ml_models.pairs import Pairs as Pairs
+from ml_models.pairs import load_pairs as load_pairs
 
 Floats = NDArray[np.float32]
 Marks = NDArray[np.bool_]
@@ -33,48 +35,6 @@ Integers = NDArray[np.int64]
 
 #: Accuracy to reach.
 WANTED = 0.991
-
-
-@dataclass(frozen=True)
-class Pairs:
-    """Pictures by name, and pairs of them: numbers of both, whether they show one person, and the fold."""
-
-    folder: Path
-    names: list[str]
-    first: Integers
-    second: Integers
-    same: Marks
-    fold: Integers
-
-
-def load_pairs(data: Path) -> Pairs:
-    """The pairs of a data folder; FileNotFoundError when it has none."""
-    folder = data if (data / "pairs_dev.csv").is_file() else data / "verification"
-    table = folder / "pairs_dev.csv"
-    if not table.is_file():
-        raise FileNotFoundError(f"{data} has no verification/pairs_dev.csv: give --data the data folder.")
-    with table.open(newline="") as lines:
-        rows = list(csv.DictReader(lines))
-    names = sorted({row[key] for row in rows for key in ("image_a", "image_b")})
-    number = {name: place for place, name in enumerate(names)}
-    pictures = folder / "lfw" if (folder / "lfw").is_dir() else folder
-    return Pairs(
-        pictures,
-        names,
-        np.array([number[row["image_a"]] for row in rows]),
-        np.array([number[row["image_b"]] for row in rows]),
-        np.array([row["same"] == "1" for row in rows]),
-        np.array([int(row["fold"]) for row in rows]),
-    )
-
-
-def best_threshold(distance: Floats, same: Marks) -> float:
-    """The distance below which calling a pair the same is right most often: the middle of the best gap."""
-    order = np.argsort(distance, kind="stable")
-    gain = np.concatenate([[0], np.cumsum(np.where(same[order], 1, -1))])
-    best = int(gain.argmax())
-    edges = np.concatenate([[distance[order[0]] - 1e-3], distance[order], [distance[order[-1]] + 1e-3]])
-    return float((edges[best] + edges[best + 1]) / 2)
 
 
 def cross_validated(distance: Floats, same: Marks, fold: Integers) -> tuple[Marks, dict[int, float]]:

@@ -23,7 +23,7 @@ def test_a_photo_gives_json_and_an_annotated_copy(tmp_path: Path, capsys: pytest
     [face] = answer["faces"]
     assert face["strongest"] == "happiness"
     assert sum(face["emotions"].values()) == pytest.approx(1, abs=0.001)
-    assert set(answer["models"]) == {"detection", "emotion", "embedding", "attributes", "landmarks"}
+    assert set(answer["models"]) == {"detection", "emotion", "recognition", "attributes", "landmarks"}
     assert face["attributes"]["age"] > 10
     assert set(face["head_pose"]) == {"yaw", "pitch", "roll"}
     assert len(face["landmarks27"]) == 27

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -34,6 +34,7 @@ class Recorder(FakeEngine):
         parts: Collection[str] = PARTS,
         *,
         detection: Any = None,
+        recognition: str | None = None,
     ) -> list[list[Face]]:
         self.threads.add(threading.get_ident())
         self.gate.wait(10)
@@ -80,6 +81,7 @@ def test_several_passes_run_at_once_when_asked_for() -> None:
             parts: Collection[str] = PARTS,
             *,
             detection: Any = None,
+            recognition: str | None = None,
         ) -> list[list[Face]]:
             both.wait(10)  # nobody comes here alone
             return super().analyze(images, boxes)
@@ -185,6 +187,7 @@ class Noting(Recorder):
         parts: Collection[str] = PARTS,
         *,
         detection: Any = None,
+        recognition: str | None = None,
     ) -> list[list[Face]]:
         self.gate.wait(10)
         self.passes.append(([int(image[0, 0, 0]) for image in images], frozenset(parts), detection))
@@ -228,3 +231,28 @@ def test_urgent_pictures_go_before_those_that_came_earlier() -> None:
     order = [pixels for pixels, _, _ in recorder.passes]
     assert order[1] == [9], "nothing that is not urgent slows its pass down"
     assert order[2:] == [[1, 2], [3]]
+
+
+def test_pictures_of_different_recognition_models_do_not_share_a_pass_and_boxes_go_along() -> None:
+    class Wishes(Recorder):
+        seen: ClassVar[list[tuple[Any, str | None]]] = []
+
+        def analyze(self, images: Any, boxes: Any = None, *_: Any, **wishes: Any) -> list[list[Face]]:
+            self.gate.wait(10)
+            self.seen.append((boxes, wishes["recognition"]))
+            return [[] for _ in images]
+
+    recorder = Wishes()
+    recorder.gate.clear()
+    box = (1.0, 2.0, 3.0, 4.0)
+    with BatchedEngine(recorder, max_batch=8, max_wait=0.1) as batched:
+        first = batched.submit(picture(0))
+        time.sleep(0.15)
+        waiting = [
+            batched.submit(picture(1), recognition="a", boxes=[box]),
+            batched.submit(picture(2), recognition="b"),
+            batched.submit(picture(3), recognition="a"),
+        ]
+        recorder.gate.set()
+        assert [one.result(10) for one in [first, *waiting]] == [[]] * 4
+    assert recorder.seen == [([None], None), ([[box], None], "a"), ([None], "b")]

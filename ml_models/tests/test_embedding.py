@@ -14,12 +14,14 @@ from PIL import Image
 
 from ml_models import dlib_file, registry
 from ml_models.alignment import crops_of, similarities
+from ml_models.calibration import best_threshold
 from ml_models.dlib_file import Affine, Convolution, DlibFileError
 from ml_models.embedding import EmbeddingModel, SecondView, distances, unit
 from ml_models.embedding_net import SIZE, folded
 from ml_models.evaluation import verification
 from ml_models.face_trunk import TEMPLATE, FaceTrunk
 from ml_models.levels import Levels
+from ml_models.pairs import load_pairs
 from ml_models.registry import WeightError, weight
 from ml_models.runtime import half_precision
 from ml_models.tests import golden_faces
@@ -239,7 +241,7 @@ def test_faces_far_outside_or_in_tiny_pictures_still_give_an_answer(
 def test_the_best_threshold_lies_between_both_kinds() -> None:
     distance = np.array([0.2, 0.3, 0.5, 0.8, 0.9], dtype=np.float32)
     same = np.array([True, True, True, False, False])
-    assert verification.best_threshold(distance, same) == pytest.approx(0.65)
+    assert best_threshold(distance, same) == pytest.approx(0.65)
     right, limits = verification.cross_validated(np.tile(distance, 2), np.tile(same, 2), np.repeat([1, 2], 5))
     assert right.all()
     assert limits == {1: pytest.approx(0.65), 2: pytest.approx(0.65)}
@@ -251,7 +253,7 @@ def test_the_best_threshold_lies_between_both_kinds() -> None:
 
 def test_it_reaches_the_floor_on_pairs_of_the_data_folder(data: Path, model: EmbeddingModel) -> None:
     """Every tenth pair: enough to see a wrong alignment, which costs several percent."""
-    pairs = verification.load_pairs(data)
+    pairs = load_pairs(data)
     chosen = np.arange(0, len(pairs.same), 10)
     used = np.unique(np.concatenate([pairs.first[chosen], pairs.second[chosen]]))
     some = dataclasses.replace(pairs, names=[pairs.names[number] for number in used])

@@ -199,7 +199,7 @@ def test_threads_may_share_an_engine(engine: FaceEngine, astronaut: Photo, grace
 
 
 def test_versions_name_each_part_with_its_checksum(engine: FaceEngine) -> None:
-    assert set(engine.model_versions) == {"detection", "emotion", "embedding", "attributes", "landmarks"}
+    assert set(engine.model_versions) == {"detection", "emotion", "recognition", "attributes", "landmarks"}
     for version in engine.model_versions.values():
         assert len(version.rsplit("-", 1)[1]) == 12
     with pytest.raises(TypeError):

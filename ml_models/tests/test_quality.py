@@ -12,20 +12,23 @@ import pytest
 
 from ml_models.evaluation.one_part import middle_face, read_picture
 from ml_models.evaluation.quality import Damage, accuracy_by, blurred, lit, lower, noisy, shrunk
-from ml_models.evaluation.verification import load_pairs
 from ml_models.levels import Levels
+from ml_models.pairs import load_pairs
 from ml_models.quality import (
-    BLUR_LEVELS,
-    EXPOSURE_LEVELS,
-    NOISE_LEVELS,
     Qualities,
     QualityModel,
     blur_effect,
     exposure_of,
     for_recognition,
-    level,
     noise_deviation,
     smoothed,
+)
+from ml_models.quality_limits import (
+    BLUR_LEVELS,
+    EXPOSURE_LEVELS,
+    NOISE_LEVELS,
+    eye_distance,
+    level,
 )
 from ml_models.tests.faces import SAMPLES, Floats, Picture, detector, sample
 
@@ -236,3 +239,14 @@ def test_a_pair_is_as_good_as_its_worse_face() -> None:
         "high": (2, 0.5),
         "low": (1, 1.0),
     }
+
+
+def test_the_distance_of_the_eyes_told_from_points_alone_is_the_measured_one(
+    data: Path | None,
+) -> None:
+    for picture, points in faces(data):
+        measured = MODEL.qualities([Levels(picture)], [points]).eye_distance
+        told = [eye_distance([(float(x), float(y)) for x, y in one]) for one in points]
+        assert told == pytest.approx(measured, rel=1e-4)
+    with pytest.raises(ValueError, match="5 points"):
+        eye_distance([(0, 0), (1, 0)])
