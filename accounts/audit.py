@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.db import connection, models
 
@@ -160,6 +161,12 @@ def redact_objects(object_type: str, object_ids: Sequence[str]) -> None:
         "SELECT accounts_audit_redact_object(%s, id) FROM unnest(%s::text[]) AS id",
         [object_type, list(object_ids)],
     )
+
+
+def redact_mentions(team_id: UUID, words: Sequence[str]) -> None:
+    """Take the names and the details out of a team's events whose details hold one of the words (ids)."""
+    if words:
+        _call("SELECT accounts_audit_redact_mentions(%s, %s::text[])", [team_id, list(words)])
 
 
 def redact_team(team_id: str) -> None:

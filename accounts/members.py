@@ -11,7 +11,7 @@ from django.db.models import OuterRef, Q, QuerySet
 from .access import Access, has_second_factor, team_scope
 from .audit import record
 from .invitations import invitations_of_sender_revoke
-from .models import Membership, Role, Team
+from .models import Membership, Role, Team, User
 from .people_rules import acting_role, check_may_give, check_owner_stays, people_lock
 from .refusals import refuse
 
@@ -106,6 +106,31 @@ def ownership_hand_over(*, access: Access, membership_id: int) -> Membership:
         )
         invitations_of_sender_revoke(team=access.team, sender=mine.user, role=Role.ADMIN)
         return theirs
+
+
+# --- Writes by staff of the installation, who belong to no team --------------------------------------
+@transaction.atomic
+def member_set_by_staff(*, team: Team, user: User, role: str) -> Membership:
+    """Make a user a member of a team in this role, or change the role. Raises Refusal `last_owner`."""
+    with team_scope(team):
+        people_lock(team=team)
+        membership = Membership.objects.select_related("user", "team").filter(team=team, user=user).first()
+        if membership is None:
+            membership = Membership.objects.create(team=team, user=user, role=role)
+            record("member.joined", team=team, obj=user, name=user.username, role=role)
+        elif membership.role != role:
+            if role != Role.OWNER:
+                check_owner_stays(membership=membership)
+            _role_set(membership, role)
+        return membership
+
+
+@transaction.atomic
+def member_remove_by_staff(*, team: Team, membership_id: int) -> None:
+    """Take a member out of a team. Raises Refusal: last_owner, member_gone."""
+    with team_scope(team):
+        people_lock(team=team)
+        _take_out(_membership(team, membership_id), "member.removed")
 
 
 def _membership(team: Team, membership_id: int) -> Membership:

@@ -9,7 +9,7 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations.base import Operation
 
 # In sub-selects, so that Postgres computes them once a statement and not once a row.
-_OWN_ROWS = (
+OWN_ROWS = (
     "team_id = (SELECT nullif(current_setting('emotionsite.team', true), '')::uuid)"
     " OR (SELECT current_setting('emotionsite.across', true)) = 'on'"
 )
@@ -41,7 +41,7 @@ class ProtectRows(Operation):
             schema_editor.execute(f"ALTER TABLE {name} ENABLE ROW LEVEL SECURITY")
             schema_editor.execute(f"ALTER TABLE {name} FORCE ROW LEVEL SECURITY")
             schema_editor.execute(
-                f"CREATE POLICY own_team ON {name} USING ({_OWN_ROWS}) WITH CHECK ({_OWN_ROWS})"
+                f"CREATE POLICY own_team ON {name} USING ({OWN_ROWS}) WITH CHECK ({OWN_ROWS})"
             )
 
     def database_backwards(

@@ -22,6 +22,16 @@ class Place:
 
 PLACES = (
     Place("Batches", ("team_batches", "team_batch"), Scope.READ),
+    Place(
+        "Galleries",
+        (
+            *("team_galleries", "team_gallery", "team_gallery_new", "team_gallery_settings"),
+            *("team_subject", "team_people_chosen", "team_faces_chosen"),
+        ),
+        Scope.READ,
+    ),
+    Place("Unnamed people", ("team_unnamed", "team_unnamed_one", "team_unnamed_chosen"), Scope.READ),
+    Place("Who is this?", ("team_who",), Scope.READ),
     Place("Usage", ("team_usage",), Scope.READ),
     Place("Members", ("team_members",), Scope.READ),
     Place("API keys", ("team_keys", "team_key_create"), Scope.MANAGE),

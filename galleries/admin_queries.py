@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db.models import Count, F, OuterRef, Prefetch, QuerySet, Subquery
+from django.db.models import Count, F, OuterRef, Prefetch, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -19,17 +19,20 @@ def _count(rows: QuerySet[Any], by: str) -> Coalesce:
 
 
 def galleries_with_figures(rows: QuerySet[Gallery]) -> QuerySet[Gallery]:
-    """Galleries with `subject_total`, `face_total`, `last_trained`, `trained_from` and `train_status`.
+    """Galleries with `subject_total`, `face_total`, `last_trained`, `train_status`, and of the state that
+    answers now the change it has seen (`trained_change`) and its model (`trained_sha256`).
 
     Call it across teams, or inside the team's scope.
     """
     current = TrainedState.objects.filter(gallery=OuterRef("pk"), is_current=True)
     jobs = GalleryJob.objects.filter(gallery=OuterRef("pk"), kind=GalleryJob.Kind.TRAIN)
+    jobs = jobs.exclude(status=GalleryJob.Status.CANCELLED)
     return rows.annotate(
         subject_total=_count(Subject.objects.all(), "gallery"),
         face_total=_count(EnrolledFace.objects.all(), "gallery"),
         last_trained=Subquery(current.values("created_at")[:1]),
-        trained_from=Subquery(current.values("trained_from")[:1]),
+        trained_change=Subquery(current.values("seen_change")[:1]),
+        trained_sha256=Subquery(current.values("model_sha256")[:1]),
         train_status=Subquery(jobs.order_by("-created_at", "-id").values("status")[:1]),
     )
 
@@ -40,9 +43,10 @@ def training_word(gallery: Any) -> str:
         return "training"
     if gallery.train_status == GalleryJob.Status.FAILED:
         return "failed"
-    if gallery.trained_from is None:
+    if gallery.trained_sha256 is None:
         return "never trained"
-    return "due" if gallery.changed_at > gallery.trained_from else "trained"
+    seen = gallery.trained_change == gallery.changed_at and gallery.trained_sha256 == gallery.model_sha256
+    return "trained" if seen else "due"
 
 
 def galleries_of_training(rows: QuerySet[Any], word: str) -> QuerySet[Any]:
@@ -52,14 +56,16 @@ def galleries_of_training(rows: QuerySet[Any], word: str) -> QuerySet[Any]:
         return rows.filter(train_status__in=working)
     if word == "failed":
         return rows.filter(train_status=GalleryJob.Status.FAILED)
-    # Written with Coalesce, because a gallery without any job has no status to compare with.
-    rest = rows.alias(status=Coalesce("train_status", ""))
+    # Without any job there is no status to compare with, hence Coalesce.
+    rest = rows.alias(status=Coalesce("train_status", Value("")))
     rest = rest.exclude(status__in=[*working, GalleryJob.Status.FAILED])
     if word == "never trained":
-        return rest.filter(trained_from=None)
-    if word == "due":
-        return rest.filter(changed_at__gt=F("trained_from"))
-    return rest.filter(changed_at__lte=F("trained_from"))
+        return rest.filter(trained_sha256=None)
+    seen = Q(trained_change=F("changed_at"), trained_sha256=F("model_sha256"))
+    if word == "trained":
+        return rest.filter(seen)
+    seen_it = rest.filter(seen).values("pk")
+    return rest.filter(trained_sha256__isnull=False).exclude(pk__in=seen_it)
 
 
 def subjects_with_faces(rows: QuerySet[Subject]) -> QuerySet[Subject]:
