@@ -80,6 +80,9 @@ class Face(models.Model):
         null=True, help_text="smile, glasses, hair and so on; `analysis.attributes`"
     )
 
+    #: True where the team has switched off recognising people: then nothing says who this is.
+    people_hidden = False
+
     objects: ClassVar[models.Manager["Face"]] = ScopedManager(team="team")
 
     class Meta:
@@ -109,6 +112,7 @@ class Face(models.Model):
         if isinstance(team, Team):
             for column in hidden_columns(team) & face.__dict__.keys():
                 face.__dict__[column] = blank_of(column)
+            face.people_hidden = not team.analyze_identity
         return face
 
     @property
@@ -116,12 +120,41 @@ class Face(models.Model):
         """Probability of each emotion, in the order of `ml_models.EMOTIONS`; None where switched off."""
         return {name: getattr(self, name) for name in EMOTIONS} if self.strongest else None
 
+    @property
+    def person(self) -> dict[str, Any] | None:
+        """Who it is, where a gallery of the team knows or a person has said so; None for everybody else.
+
+        `by` is machine or person, `confidence` the machine's (0 to 1) and None for a person's word. Read the
+        face with `select_related("label__subject")` (`analysis.selectors.with_people`).
+        """
+        label = self._label
+        if label is None or label.subject is None:
+            return None
+        return {
+            "subject_id": label.subject_id,
+            "gallery_id": label.subject.gallery_id,
+            "name": label.subject.name,
+            "confidence": label.confidence,
+            "by": label.by,
+        }
+
+    @property
+    def unnamed_id(self) -> uuid.UUID | None:
+        """The unnamed person it was grouped with."""
+        return self._label.unnamed_id if self._label is not None else None
+
+    @property
+    def _label(self) -> Any:
+        # The table is of an app above; a face without a row in it is nobody's yet.
+        return None if self.people_hidden else getattr(self, "label", None)
+
 
 class FaceEmbedding(models.Model):
     """The vector by which the face of a photo is recognised, in a table of its own: lists need none of it.
 
     `embedding` is of length 1, made by the recognition model called `model` with weights of this digest.
     `quality` is how far a comparison can be trusted: low, medium or high (`ml_models.quality`).
+    `looked_up_at` is when the team's galleries were last asked who it is, None for a vector that is new.
     """
 
     face = models.OneToOneField(Face, primary_key=True, on_delete=models.CASCADE, related_name="embedding")
@@ -130,11 +163,22 @@ class FaceEmbedding(models.Model):
     model = models.CharField(max_length=80)
     model_sha256 = models.CharField(max_length=64)
     quality = models.CharField(max_length=6, blank=True, default="", db_default="")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    looked_up_at = models.DateTimeField(null=True, editable=False)
 
     objects: ClassVar[models.Manager["FaceEmbedding"]] = ScopedManager(team="team")
+    # Beat looks for vectors that nobody looked up, in all teams; nothing else uses this manager.
+    unscoped: ClassVar[models.Manager["FaceEmbedding"]] = models.Manager()
 
     class Meta:
-        indexes = [models.Index(fields=["team", "model"], name="face_embedding_by_model")]
+        indexes = [
+            models.Index(fields=["team", "model"], name="face_embedding_by_model"),
+            models.Index(
+                fields=["created_at"],
+                name="face_embedding_not_looked_up",
+                condition=models.Q(looked_up_at__isnull=True),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"Vector of face {self.face_id}"

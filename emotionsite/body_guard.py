@@ -6,6 +6,7 @@ one endless request could fill the disk.
 
 import errno
 import json
+import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
@@ -23,19 +24,22 @@ class _TooLarge(Exception):
 class BodyGuard:
     """ASGI middleware: 413 for a body over `limit` bytes, announced or counted, and 507 for a full disk.
 
-    `larger` gives single paths a limit of their own.
+    `larger` gives paths a limit of their own: those that match one of these patterns as a whole.
     """
 
     def __init__(self, app: App, *, limit: int, larger: Mapping[str, int] | None = None) -> None:
         self.app = app
         self.limit = limit
-        self.larger = larger or {}
+        self.larger = [(re.compile(pattern), most) for pattern, most in (larger or {}).items()]
+
+    def _limit(self, path: str) -> int:
+        return next((most for pattern, most in self.larger if pattern.fullmatch(path)), self.limit)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        limit = self.larger.get(scope["path"], self.limit)
+        limit = self._limit(scope["path"])
         announced = _content_length(scope)
         if announced is not None and announced > limit:
             await _refuse_too_large(send, limit)

@@ -14,6 +14,7 @@ from kombu.exceptions import OperationalError
 from accounts.access import across_teams, team_scope
 from accounts.models import Team, User
 from media_jobs.leases import Lease, LeaseLost, free_rows
+from media_jobs.webhooks import emit
 
 from .models import Gallery, GalleryJob
 from .refusals import Refusal, refuse
@@ -42,6 +43,18 @@ Runner = Callable[[GalleryJob], Iterator[Progress]]
 RUNNERS: dict[str, Runner] = {}
 #: Called when a job has ended, whatever its end, in the transaction that writes it.
 AFTER: dict[str, Callable[[GalleryJob], None]] = {}
+
+
+def after_add(kind: str, told: Callable[[GalleryJob], None]) -> None:
+    """Have `told` called as well when a job of this kind has ended, after those who are told already."""
+    before = AFTER.get(kind)
+
+    def both(job: GalleryJob) -> None:
+        if before is not None:
+            before(job)
+        told(job)
+
+    AFTER[kind] = both
 
 
 @transaction.atomic
@@ -162,6 +175,9 @@ def _end(row: GalleryJob, status: str, refusal: Refusal | None = None) -> None:
     row.save(update_fields=["status", "finished_at", "error_code", "error_message"])
     if row.kind in AFTER:
         AFTER[row.kind](row)
+    gallery_id = str(row.gallery_id) if row.gallery_id else None
+    data = {"job_id": str(row.pk), "kind": row.kind, "status": row.status, "gallery_id": gallery_id}
+    emit(team=row.team, event="gallery_job.finished", dedupe=f"gallery_job:{row.pk}", data=data)
     if row.gallery_id:
         # One that came while this one ran has waited for its end.
         for pk in GalleryJob.objects.filter(

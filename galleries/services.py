@@ -1,5 +1,6 @@
 """Writes of galleries: making and changing galleries and the people in them."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -8,11 +9,16 @@ from django.utils.text import slugify
 from accounts.audit import record
 from accounts.models import Team, User
 from analysis.recognition import photo_model
+from media_jobs.services import release_files
 from ml_models import WeightError
 from ml_models.recognition import RecognitionModel, recognition_model, recognition_models
 
-from .models import Gallery, Subject
+from .label_jobs import labelling_changed
+from .models import EnrolledFace, Gallery, Subject
 from .refusals import refuse
+
+# Pictures of faces that are let go of in one statement.
+CROPS_AT_ONCE = 1000
 
 
 def model_named(name: str) -> RecognitionModel:
@@ -96,3 +102,89 @@ def subject_create(
         raise refuse("subject_id_taken", external_id=external_id) from error
     record("subject.created", team=gallery.team, obj=subject, gallery_id=str(gallery.pk))
     return subject
+
+
+#: What of a gallery can be changed. Its model is changed by re-embedding, what it holds not at all.
+GALLERY_FIELDS = (
+    *("name", "key", "notes", "threshold", "quality_policy", "allow_duplicates", "keep_crops"),
+    *("label_photos", "erase_without_consent"),
+)
+SUBJECT_FIELDS = (
+    *("name", "external_id", "notes"),
+    *("consent_by", "consent_how", "consent_at", "consent_until"),
+)
+
+
+@transaction.atomic
+def gallery_change(*, gallery: Gallery, **changes: Any) -> Gallery:
+    """Change some of GALLERY_FIELDS.
+
+    Pictures of faces that are not to be kept any more go at once. Where the gallery is no longer to look for
+    its people in photos, what the machine said of them goes; where it begins to, or judges otherwise from
+    now on, the photos are looked through. Raises Refusal `gallery_unknown`, `gallery_key_taken`,
+    ValidationError for a value that cannot be. The caller is inside the team's scope.
+    """
+    row = Gallery.objects.select_for_update(no_key=True).filter(pk=gallery.pk).first()
+    if row is None:
+        raise refuse("gallery_unknown")
+    changed = _changed(row, GALLERY_FIELDS, changes)
+    if not changed:
+        return row
+    row.full_clean(exclude=["team", "created_by"], validate_unique=False, validate_constraints=False)
+    try:
+        with transaction.atomic():
+            row.save(update_fields=changed)
+    except IntegrityError as error:
+        raise refuse("gallery_key_taken", key=row.key) from error
+    record("gallery.changed", team=row.team, obj=row, fields=changed)
+    if {"label_photos", "threshold"} & set(changed):
+        labelling_changed(gallery=row)
+    if "keep_crops" in changed and not row.keep_crops:
+        _crops_release(row)
+    return row
+
+
+def _changed(row: Gallery | Subject, fields: tuple[str, ...], changes: Mapping[str, Any]) -> list[str]:
+    """Set what differs; returns its names. Raises TypeError for a field that cannot be changed."""
+    if unknown := set(changes) - set(fields):
+        raise TypeError(f"{', '.join(sorted(unknown))} cannot be changed.")
+    changed = [name for name in changes if getattr(row, name) != changes[name]]
+    for name in changed:
+        setattr(row, name, changes[name])
+    return changed
+
+
+def _crops_release(gallery: Gallery) -> None:
+    """Let go of the pictures of a gallery's faces."""
+    faces = gallery.faces.exclude(crop="")
+    while some := list(faces.order_by("id").values_list("pk", "crop")[:CROPS_AT_ONCE]):
+        release_files(team=gallery.team, names=[crop for _, crop in some])
+        EnrolledFace.objects.filter(pk__in=[pk for pk, _ in some]).update(
+            crop="", crop_box=None, stored_bytes=0
+        )
+
+
+@transaction.atomic
+def subject_change(*, subject: Subject, **changes: Any) -> Subject:
+    """Change some of SUBJECT_FIELDS: rename a person, note a consent.
+
+    Raises Refusal `subject_unknown`, `subject_id_taken`, ValidationError for a value that cannot be. The
+    caller is inside the team's scope.
+    """
+    rows = Subject.objects.select_for_update(of=("self",), no_key=True).select_related("gallery__team")
+    row = rows.filter(pk=subject.pk).first()
+    if row is None:
+        raise refuse("subject_unknown")
+    changed = _changed(row, SUBJECT_FIELDS, changes)
+    if not changed:
+        return row
+    row.full_clean(
+        exclude=["team", "gallery", "created_by"], validate_unique=False, validate_constraints=False
+    )
+    try:
+        with transaction.atomic():
+            row.save(update_fields=[*changed, "updated_at"])
+    except IntegrityError as error:
+        raise refuse("subject_id_taken", external_id=row.external_id) from error
+    record("subject.changed", team=row.gallery.team, obj=row, fields=changed)
+    return row

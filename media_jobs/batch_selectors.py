@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from django.db.models import Count, IntegerField, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import Count, IntegerField, OuterRef, Prefetch, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
+
+from analysis.selectors import with_people
 
 from .models import Job, JobItem
 
@@ -84,6 +86,6 @@ def result_items(*, batch_id: UUID, after: int, limit: int) -> list[JobItem]:
     return list(
         JobItem.objects.filter(job_id=batch_id, position__gt=after)
         .select_related("media__analysis")
-        .prefetch_related("media__faces")
+        .prefetch_related(Prefetch("media__faces", queryset=with_people()))
         .order_by("position")[:limit]
     )

@@ -5,13 +5,14 @@ at most, and the worker that begins takes it away; the answer comes back the sam
 the broker's append-only file, which would keep them on its disk. The task itself carries the name only.
 """
 
+import hashlib
 import io
 import json
 import secrets
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from threading import BoundedSemaphore
 from typing import Any
@@ -30,6 +31,7 @@ from accounts.limits import file_size_check, pictures_give_back, pictures_take, 
 from accounts.models import Team
 from analysis.switches import parts_of
 
+from .hooks import FACE_KEEPERS
 from .intake import check_header
 from .refusals import Refusal, refuse
 
@@ -49,6 +51,8 @@ PARTS: Mapping[str, str] = {
 USUAL_PARTS = ("emotions", "age", "gender")
 DETECTIONS = ("detection_01", "detection_02", "detection_03")
 LONGEST_DEADLINE = 60.0
+#: Seconds for which faces may be kept: a day at most, as in Face API.
+SHORTEST_KEPT, LONGEST_KEPT = 60, 86_400
 #: The longest single wait at the broker: a connection that has died is noticed after it.
 ONE_WAIT = 5.0
 # Set in a script, because only a script can keep its writes from the append-only file and from replicas.
@@ -61,13 +65,18 @@ _ANSWER = _IN_MEMORY + "redis.call('RPUSH', KEYS[1], ARGV[1])\nreturn redis.call
 class Question:
     """What a client wants to know: parts of `PARTS`, a detection of `DETECTIONS`, the most faces (None: all).
 
-    `seconds` is how long it waits.
+    `seconds` is how long it waits. What the programs of this server may want to know beside it: with the name
+    of a recognition model in `recognition`, each face's vector by it; with `crops`, small pictures of the
+    faces (`media_jobs.crops`); `near` (left, top, width, height) leaves both out for faces outside this box.
     """
 
     parts: tuple[str, ...] = USUAL_PARTS
     detection: str | None = None
     max_faces: int | None = None
     seconds: float = LONGEST_DEADLINE
+    recognition: str | None = None
+    crops: bool = False
+    near: tuple[float, float, float, float] | None = None
 
 
 @cache
@@ -116,6 +125,40 @@ def picture_detect(
     return answer
 
 
+def picture_detect_and_keep(
+    *,
+    team: Team,
+    content: bytes,
+    question: Question,
+    seconds: int,
+    recognition: str = "",
+    begun: float | None = None,
+) -> dict[str, Any]:
+    """The same, and each face is kept for some seconds: its vector and box, under the `face_id` it then has.
+
+    recognition: name of the model that makes the vectors, '' for the usual one. `expires_at` of the answer is
+    when they are forgotten. Raises Refusal, of the model too; then none is kept.
+    """
+    keeper = FACE_KEEPERS[0]
+    model = keeper.model(recognition)
+    wanted = replace(
+        question,
+        parts=tuple({*question.parts, *keeper.asked}),
+        recognition=model.name,
+        crops=False,
+        near=None,
+    )
+    answer = picture_detect(team=team, content=content, question=wanted, begun=begun)
+    sha256 = hashlib.sha256(content).hexdigest()
+    ids, until = keeper.keep(team, answer, model, sha256, seconds)
+    for face, face_id in zip(answer["faces"], ids, strict=True):
+        face["face_id"] = str(face_id)
+        # Asked for the sake of the kept face alone.
+        for name in {"embedding", *keeper.asked} - set(question.parts):
+            del face[name]
+    return answer | {"expires_at": until}
+
+
 _places: dict[int, BoundedSemaphore] = {}
 
 
@@ -154,18 +197,34 @@ def _send(ticket: str, team: Team, content: bytes, question: Question, end: floa
 
     left = max(0.001, end - time.monotonic())
     broker().register_script(_KEEP)([picture_name(ticket)], [content, round(1000 * left) or 1])
-    allowed = parts_of(team)
     detect_picture.apply_async(
         kwargs={
             "ticket": ticket,
             "asked": list(question.parts),
-            "parts": sorted({PARTS[name] for name in question.parts} & (allowed | {"landmarks", "quality"})),
+            "parts": sorted(_engine_parts(team, question)),
             "detection": question.detection,
             "max_faces": question.max_faces,
+            **_identity_wishes(question),
         },
         queue=QUEUE,
         expires=left,
     )
+
+
+def _engine_parts(team: Team, question: Question) -> set[str]:
+    """What the engine is asked: nothing that the team has switched off.
+
+    Vectors are no part of an answer to clients. Who asks for them has a client's explicit wish to recognise
+    somebody, which the switch for photos does not govern.
+    """
+    wanted = {PARTS[name] for name in question.parts} & (parts_of(team) | {"landmarks", "quality"})
+    return wanted | ({"embedding"} if question.recognition is not None else set())
+
+
+def _identity_wishes(question: Question) -> dict[str, Any]:
+    """What a task is told of vectors and crops: nothing where none are wanted, as most often."""
+    wishes = {"recognition": question.recognition, "crops": question.crops, "near": question.near}
+    return {name: wish for name, wish in wishes.items() if wish}
 
 
 def _awaited(ticket: str, question: Question, end: float) -> dict[str, Any]:

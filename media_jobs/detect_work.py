@@ -1,16 +1,20 @@
 """Detection while a client waits, the worker's side: take the picture, look at it, say what is there."""
 
+import base64
 import io
+import struct
 import time
 from collections.abc import Collection, Sequence
 from typing import Any
 
 import structlog
+from PIL import Image
 
 from analysis.attributes import attributes_as_json
 from analysis.face_json import box_as_json, landmarks_as_json, point_as_json
 from ml_models import EMOTIONS
 
+from .crops import Box, face_cut, overlap
 from .detect import answer_give, picture_take
 from .engine import Engine, PictureError
 from .intake import decode_original
@@ -19,12 +23,23 @@ from .refusals import Refusal
 logger = structlog.get_logger(__name__)
 
 DIGITS = 4
+#: Faces of one picture, the largest first, of which an answer holds small pictures: about 1 MB of them.
+MOST_CROPS = 64
 
 
-def detection_answer(*, ticket: str, asked: Sequence[str], max_faces: int | None, engine: Engine) -> None:
+def detection_answer(
+    *,
+    ticket: str,
+    asked: Sequence[str],
+    max_faces: int | None,
+    engine: Engine,
+    crops: bool = False,
+    near: Box | None = None,
+) -> None:
     """Look at the picture behind a ticket and give the answer; does nothing when nobody waits any more.
 
     asked: names of `media_jobs.detect.PARTS` that the answer holds; what the engine was not asked is None.
+    crops, near: as `media_jobs.detect.Question` has them.
     """
     taken = picture_take(ticket)
     if taken is None:
@@ -44,16 +59,59 @@ def detection_answer(*, ticket: str, asked: Sequence[str], max_faces: int | None
     if isinstance(found, PictureError):
         answer_give(ticket, {"failed": found.reason})
         return
-    faces = [face_as_json(number, face, asked) for number, face in enumerate(found[:max_faces], start=1)]
     answer_give(
         ticket,
-        {
-            "width": image.width,
-            "height": image.height,
-            "models": engine.model_versions,
-            "faces": faces,
-        },
+        picture_as_json(
+            image, found[:max_faces], asked=asked, versions=engine.model_versions, crops=crops, near=near
+        ),
     )
+
+
+def picture_as_json(
+    image: Image.Image,
+    faces: Sequence[Any],
+    *,
+    asked: Collection[str],
+    versions: dict[str, str],
+    crops: bool = False,
+    near: Box | None = None,
+) -> dict[str, Any]:
+    """What the engine found in a picture: the parts asked for, and of faces near a box vector and crop.
+
+    `embedding` of a face is base64 of little-endian float32, there where the engine made one; `crop` is
+    base64 of a JPEG, of the `MOST_CROPS` largest faces, and `crop_box` the face's box in it.
+    """
+    answers = []
+    cut = 0
+    for number, face in enumerate(faces, start=1):
+        answer = face_as_json(number, face, asked)
+        if near is None or overlap(face.box, near) > 0:
+            if face.embedding is not None:
+                answer["embedding"] = vector_as_text(face.embedding)
+            if crops and cut < MOST_CROPS:
+                answer |= _crop(image, face)
+                cut += 1
+        answers.append(answer)
+    return {"width": image.width, "height": image.height, "models": versions, "faces": answers}
+
+
+def vector_as_text(vector: Sequence[float]) -> str:
+    """Base64 of the numbers as little-endian float32."""
+    return base64.b64encode(struct.pack(f"<{len(vector)}f", *(float(value) for value in vector))).decode()
+
+
+def vector_of_text(text: str) -> list[float]:
+    """The numbers of `vector_as_text`."""
+    content = base64.b64decode(text)
+    return list(struct.unpack(f"<{len(content) // 4}f", content))
+
+
+def _crop(image: Image.Image, face: Any) -> dict[str, Any]:
+    made = face_cut(image, face.box)
+    if made is None:
+        return {}
+    content, box = made
+    return {"crop": base64.b64encode(content).decode(), "crop_box": [round(value, 2) for value in box]}
 
 
 def face_as_json(number: int, face: Any, asked: Collection[str]) -> dict[str, Any]:

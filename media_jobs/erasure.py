@@ -4,6 +4,8 @@
 What may remain is written in docs/privacy.md: the record of who did what keeps ids and loses names.
 """
 
+import json
+import re
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
@@ -14,6 +16,7 @@ from django.db.models.functions import Cast
 from accounts.audit import record, redact_objects
 from accounts.models import IdempotentRequest, Team
 from analysis.models import Analysis, Face
+from emotionsite.sealing import SealBroken, unseal
 
 from .models import Export, Job, JobItem, Media, Webhook, WebhookDelivery
 from .progress import items_finish, items_give_back
@@ -22,6 +25,7 @@ from .webhooks import emit
 # Photos of one transaction.
 CHUNK = 50
 REDACTED = "[erased]"
+UUIDS = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @transaction.atomic
@@ -128,6 +132,37 @@ def _exports(team: Team, photos: Sequence[Media]) -> None:
     exports_forget(team)
 
 
+def kept_answers_forget(ids: Sequence[str]) -> int:
+    """Forget answers that are kept for repeated requests and name one of the ids; returns how many.
+
+    They are encrypted, so each of the team's is opened; one that cannot be opened can never be sent again.
+    The caller is inside the team's scope.
+    """
+    wanted = set(ids)
+    named = []
+    answers = IdempotentRequest.objects.exclude(body="").values_list("pk", "body", "headers")
+    for pk, body, headers in answers.iterator() if wanted else ():
+        try:
+            text = unseal(body) + json.dumps(headers)
+        except SealBroken:
+            continue
+        if not wanted.isdisjoint(UUIDS.findall(text)):
+            named.append(pk)
+    return IdempotentRequest.objects.filter(pk__in=named).delete()[0]
+
+
+def kept_calls_forget(ids: Sequence[str]) -> int:
+    """Forget calls to webhooks that are over and name one of the ids; returns how many.
+
+    Those still to come name ids only. The caller is inside the team's scope.
+    """
+    if not ids or not Webhook.objects.exists():
+        return 0
+    over = WebhookDelivery.objects.exclude(status=WebhookDelivery.Status.PENDING)
+    named = over.annotate(text=Cast("payload", TextField())).filter(text__regex="|".join(ids))
+    return WebhookDelivery.objects.filter(pk__in=named.values("pk")).delete()[0]
+
+
 def _kept_answers(team: Team, photos: Sequence[Media]) -> None:
     """Answers to uploads of one of the photos, kept for repeated requests; they are found by their job."""
     jobs = JobItem.objects.filter(media__in=photos, job__kind=Job.Kind.PHOTOS).values_list("job", flat=True)
@@ -136,15 +171,7 @@ def _kept_answers(team: Team, photos: Sequence[Media]) -> None:
 
 
 def _kept_calls(team: Team, photos: Sequence[Media]) -> None:
-    """Calls to webhooks that are over and name one of the photos; those still to come name ids only."""
-    if Webhook.objects.exists():
-        over = WebhookDelivery.objects.exclude(status=WebhookDelivery.Status.PENDING)
-        named = over.annotate(text=Cast("payload", TextField())).filter(text__regex=_any_id(photos))
-        WebhookDelivery.objects.filter(pk__in=named.values("pk")).delete()
-
-
-def _any_id(photos: Sequence[Media]) -> str:
-    return "|".join(str(photo.pk) for photo in photos)
+    kept_calls_forget([str(photo.pk) for photo in photos])
 
 
 #: Everywhere else a photo leaves something that only its erasure takes away. Apps above add their own.

@@ -31,6 +31,7 @@ analyses.jsonl  when each photo was analysed, by which models, with how many fac
 faces.jsonl     one face per line: box in pixels of the upright picture, scores from 0 to 1
 jobs.jsonl, job_items.jsonl, usage.jsonl, audit.jsonl
 photos/         the pictures as they were uploaded
+GALLERIES.txt   what there is of galleries and the people in them
 
 A score says how an expression looks to people, not what somebody feels.
 """
@@ -76,6 +77,12 @@ class Archive:
         self._step(1)
 
 
+#: What else an export of a team holds: (archive, folder in it), and how many files that adds. Both are called
+#: inside of the team's scope. Apps above add their own.
+PARTS: list[Callable[[Archive, str], None]] = []
+COUNTS: list[Callable[[], int]] = []
+
+
 def pages(queryset: QuerySet[Any]) -> Iterator[Any]:
     """Rows in the order of their keys, a page at a time: no long transaction, no cursor held open."""
     last = None
@@ -88,7 +95,7 @@ def pages(queryset: QuerySet[Any]) -> Iterator[Any]:
         last = rows[-1].pk
 
 
-def _plain(row: Any, *, without: tuple[str, ...] = ()) -> dict[str, Any]:
+def plain(row: Any, *, without: tuple[str, ...] = ()) -> dict[str, Any]:
     """All columns of a row but those named and the team."""
     skipped = {"team_id", *without}
     return {
@@ -100,11 +107,11 @@ def _plain(row: Any, *, without: tuple[str, ...] = ()) -> dict[str, Any]:
 
 def _rows(model: Any, *, without: tuple[str, ...] = ()) -> Iterator[dict[str, Any]]:
     for row in pages(model.objects.all()):
-        yield _plain(row, without=without)
+        yield plain(row, without=without)
 
 
 def _photo(photo: Media) -> dict[str, Any]:
-    row = _plain(photo, without=("original", "preview", "thumbnail"))
+    row = plain(photo, without=("original", "preview", "thumbnail"))
     return row | {"file": _name_of(photo) if photo.original else None}
 
 
@@ -116,13 +123,13 @@ def team_write(archive: Archive, team: Team, *, folder: str = "") -> None:
     """Everything of a team. The caller is in no scope; this enters the team's."""
     with team_scope(team):
         archive.text(f"{folder}README.txt", READ_ME)
-        archive.json(f"{folder}team.json", _plain(team) | {"plan": team.plan.name if team.plan else None})
+        archive.json(f"{folder}team.json", plain(team) | {"plan": team.plan.name if team.plan else None})
         archive.json(f"{folder}members.json", _people(team))
         secret = ("digest", "pepper")
-        archive.json(f"{folder}keys.json", [_plain(key, without=secret) for key in ApiKey.objects.all()])
+        archive.json(f"{folder}keys.json", [plain(key, without=secret) for key in ApiKey.objects.all()])
         archive.json(
             f"{folder}webhooks.json",
-            [_plain(hook, without=("sealed_secret", "old_sealed_secret")) for hook in Webhook.objects.all()],
+            [plain(hook, without=("sealed_secret", "old_sealed_secret")) for hook in Webhook.objects.all()],
         )
         photos = Media.objects.all()
         archive.lines(f"{folder}photos.jsonl", (_photo(photo) for photo in pages(photos)))
@@ -134,6 +141,8 @@ def team_write(archive: Archive, team: Team, *, folder: str = "") -> None:
         archive.lines(f"{folder}audit.jsonl", _rows(AuditEvent))
         for photo in pages(photos.exclude(original="")):
             archive.file(f"{folder}{_name_of(photo)}", photo.original)
+        for write in PARTS:
+            write(archive, folder)
 
 
 def _people(team: Team) -> dict[str, Any]:
@@ -143,7 +152,7 @@ def _people(team: Team) -> dict[str, Any]:
             {"name": one.user.username, "email": one.user.email, "role": one.role, "since": one.created_at}
             for one in members
         ],
-        "invitations": [_plain(one, without=("token_digest",)) for one in Invitation.objects.all()],
+        "invitations": [plain(one, without=("token_digest",)) for one in Invitation.objects.all()],
     }
 
 
@@ -156,7 +165,7 @@ def audit_write(archive: Archive, team: Team) -> None:
 def user_write(archive: Archive, user: User, teams: list[Team]) -> None:
     """A person's account, what the record holds of their deeds, and the teams that go with them."""
     secret = ("password", "is_superuser", "is_staff")
-    archive.json("account.json", _plain(user, without=secret))
+    archive.json("account.json", plain(user, without=secret))
     # Across teams: these are the person's own memberships and deeds, whichever team they belong to.
     with across_teams():
         memberships = list(Membership.objects.filter(user=user).select_related("team"))
@@ -165,7 +174,7 @@ def user_write(archive: Archive, user: User, teams: list[Team]) -> None:
             [{"team": one.team.name, "role": one.role, "since": one.created_at} for one in memberships],
         )
         deeds = AuditEvent.objects.filter(actor_id=user.pk)
-        archive.lines("audit.jsonl", (_plain(event) for event in pages(deeds)))
+        archive.lines("audit.jsonl", (plain(event) for event in pages(deeds)))
     for team in teams:
         team_write(archive, team, folder=f"teams/{team.pk}/")
 
@@ -173,4 +182,4 @@ def user_write(archive: Archive, user: User, teams: list[Team]) -> None:
 def photos_count(team: Team) -> int:
     """Pictures that an export of the team holds: what its progress counts."""
     with team_scope(team):
-        return Media.objects.exclude(original="").count()
+        return Media.objects.exclude(original="").count() + sum(count() for count in COUNTS)

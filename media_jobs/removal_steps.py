@@ -69,7 +69,7 @@ def team_models() -> list[Any]:
 
 def work_left(removal: Removal) -> int:
     """How many rows go: what the progress of a removal counts."""
-    if removal.kind == Removal.Kind.MEDIA:
+    if removal.kind not in {Removal.Kind.TEAM, Removal.Kind.USER}:
         return len(removal.part_ids)
     with across_teams():
         return sum(_rows(model, pk).count() for pk in _team_ids(removal) for model in team_models()) or 1

@@ -35,17 +35,25 @@ logger = structlog.get_logger(__name__)
 BUDGET_SECONDS = 20.0
 MOST_PHOTOS = 10_000
 OPEN = [Removal.Status.QUEUED.value, Removal.Status.EXPORTING.value, Removal.Status.RUNNING.value]
+#: What goes with a team or a person; everything else is of a team, which stays.
+WHOLE = (Removal.Kind.TEAM, Removal.Kind.USER)
+#: How each kind is erased, step by step. Apps above add their own kinds.
 STEPS: dict[str, Callable[[Removal], Iterator[int]]] = {
     Removal.Kind.MEDIA: media_steps,
     Removal.Kind.TEAM: team_steps,
     Removal.Kind.USER: user_steps,
 }
+#: What each kind calls the things that it erases.
+THINGS = {Removal.Kind.MEDIA: "photos", Removal.Kind.SUBJECT: "people", Removal.Kind.GALLERY: "gallery"}
+#: How an erasure of other things than photos begins: (team=, ids=, user=, with_photos=) -> Removal.
+#: Apps above add their own.
+STARTERS: dict[str, Callable[..., Removal]] = {}
 
 
 # --- Reads --------------------------------------------------------------------------------------------
-def media_removals() -> QuerySet[Removal]:
-    """Erasures of photos of the current team, newest first."""
-    return Removal.objects.filter(kind=Removal.Kind.MEDIA).order_by("-created_at", "-id")
+def erasures() -> QuerySet[Removal]:
+    """Erasures of things of the current team, newest first."""
+    return Removal.objects.exclude(kind__in=WHOLE).order_by("-created_at", "-id")
 
 
 def team_figures(team: Team) -> dict[str, int]:
@@ -78,14 +86,24 @@ def media_removal_start(*, team: Team, media_ids: Sequence[UUID], user: User | N
     ids = [str(pk) for pk in found]
     if not ids:
         raise refuse("removal_empty")
+    return removal_create(team=team, kind=Removal.Kind.MEDIA, part_ids=ids, total=len(ids), user=user)
+
+
+@transaction.atomic
+def removal_create(
+    *, team: Team, kind: str, part_ids: list[str], total: int, user: User | None, with_photos: bool = False
+) -> Removal:
+    """Queue the erasure of things of a team; `total` is what its progress counts to."""
     removal = Removal.objects.create(
         team=team,
-        kind=Removal.Kind.MEDIA,
-        part_ids=ids,
-        total=len(ids),
+        kind=kind,
+        part_ids=part_ids,
+        total=total,
+        with_photos=with_photos,
         requested_by_id=user.pk if user else None,
     )
-    record("removal.started", team=team, obj=removal, name="photos", photos=len(ids))
+    things = THINGS[Removal.Kind(kind)]
+    record("removal.started", team=team, obj=removal, name=things, **{things: len(part_ids)})
     removal_send_on_commit(removal.pk)
     return removal
 
@@ -272,19 +290,21 @@ def _succeed(removal: Removal) -> None:
         row.done, row.finished_at, row.error_message = row.total, timezone.now(), ""
         # The last names of what is gone, and the ids of its parts.
         row.subject_name, row.part_ids = "", []
-        team = row.team if row.kind == Removal.Kind.MEDIA else None
+        count = len(removal.part_ids)
+        team = row.team if row.kind not in WHOLE else None
         row.team = team
         row.save()
         if team is not None:
-            _tell(team, row)
+            _tell(team, row, count)
 
 
-def _tell(team: Team, removal: Removal) -> None:
+def _tell(team: Team, removal: Removal, count: int) -> None:
     from .webhooks import emit
 
+    things = THINGS[Removal.Kind(removal.kind)]
     with team_scope(team):
-        record("removal.finished", team=team, obj=removal, name="photos", photos=removal.total)
-        data = {"removal_id": str(removal.pk), "kind": removal.kind, "photos": removal.total}
+        record("removal.finished", team=team, obj=removal, name=things, **{things: count})
+        data = {"removal_id": str(removal.pk), "kind": removal.kind, things: count}
         emit(team=team, event="removal.finished", dedupe=f"removal:{removal.pk}", data=data)
 
 

@@ -61,10 +61,17 @@ def analyze_chunk(task: Task, *, team_id: str, job_id: str, chunk: int) -> None:
 # Acknowledged at once: whoever waits for the answer does not wait for a second worker.
 @shared_task(acks_late=False)
 def detect_picture(
-    *, ticket: str, asked: list[str], parts: list[str], detection: str | None, max_faces: int | None
+    *,
+    ticket: str,
+    asked: list[str],
+    parts: list[str],
+    detection: str | None,
+    max_faces: int | None,
+    recognition: str | None = None,
+    **wishes: Any,
 ) -> None:
-    engine = worker_engine(parts=parts, detection=detection, urgent=True)
-    detection_answer(ticket=ticket, asked=asked, max_faces=max_faces, engine=engine)
+    engine = worker_engine(parts=parts, detection=detection, urgent=True, recognition=recognition)
+    detection_answer(ticket=ticket, asked=asked, max_faces=max_faces, engine=engine, **wishes)
 
 
 @shared_task(base=TeamTask)

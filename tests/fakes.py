@@ -20,7 +20,7 @@ from ml_models.attribute_types import (
     Occlusion,
     gender_of,
 )
-from ml_models.types import Quality
+from ml_models.types import HeadPose, Quality
 
 QUALITY = Quality(0.1, "Low", 0.5, "GoodExposure", 0.1, "Low", "high")
 POINTS_IN_BOX = ((0.3, 0.35), (0.7, 0.35), (0.5, 0.55), (0.35, 0.75), (0.65, 0.75))
@@ -53,6 +53,7 @@ class FaceWithoutNets:
     attributes: FaceAttributes | None = ATTRIBUTES
     embedding: Any = None
     quality: Any = None
+    head_pose: Any = HeadPose(0.0, 0.0, 0.0)
 
     @property
     def gender(self) -> str | None:
@@ -127,10 +128,11 @@ def embedding_of(person: int, view: int = 0, dimension: int = 128) -> list[float
 class EngineOfPeople:
     """Finds the people of `people_picture` in it; who they are is in their colour. Has the methods of a worker's engine.
 
-    `quality` is what it says of every face.
+    `quality` is what it says of every face, `head_pose` how every head is turned.
     """
 
     quality: Quality = QUALITY
+    head_pose: HeadPose = HeadPose(0.0, 0.0, 0.0)
     model_versions: dict[str, str] = field(
         default_factory=lambda: {"emotion": "none", "recognition": photo_model().version}
     )
@@ -159,6 +161,7 @@ class EngineOfPeople:
                     landmarks5=points,
                     embedding=embedding_of(red // 4, green // 4),
                     quality=self.quality,
+                    head_pose=self.head_pose,
                 )
             )
         return faces

@@ -1,5 +1,7 @@
 """Going back to the first version and forward again, with rows in the tables."""
 
+from collections.abc import Sequence
+
 import pytest
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
@@ -14,16 +16,18 @@ from media_jobs.tests.helpers import photo, work_off
 from tests.fakes import EngineWithoutNets
 
 FIRST = [("accounts", "0001_initial"), ("analysis", "0001_initial"), ("media_jobs", "0001_initial")]
+#: Apps that the first version did not have.
+LATER: list[tuple[str, None]] = [("galleries", None)]
 
 
-def migrate(targets: list[tuple[str, str]]) -> None:
+def migrate(targets: Sequence[tuple[str, str | None]]) -> None:
     executor = MigrationExecutor(connection)
     executor.migrate(targets)
 
 
 def newest() -> list[tuple[str, str]]:
     leaves = MigrationExecutor(connection).loader.graph.leaf_nodes()
-    return [leaf for leaf in leaves if leaf[0] in {app for app, _ in FIRST}]
+    return [leaf for leaf in leaves if leaf[0] in {app for app, _ in [*FIRST, *LATER]}]
 
 
 def row_of_usage(people: People) -> tuple[int, int]:
@@ -33,16 +37,25 @@ def row_of_usage(people: People) -> tuple[int, int]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_every_migration_can_be_undone_and_rows_of_the_first_version_are_counted() -> None:
+def test_every_migration_can_be_undone_and_rows_of_the_first_version_are_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     from accounts.access import team_scope
+    from galleries import search_tables
+    from galleries.tests.helpers import gallery_of
+    from galleries.tests.search_helpers import tables_of_states, train
 
     people = make_people("blue")
     with team_scope(people.team):
         media = media_from_bytes(team=people.team, content=photo(1), filename="a.png")
         work_off(job_create(team=people.team, media=[media]), EngineWithoutNets(faces=2))
-    assert row_of_usage(people) == (2, media.stored_bytes)
+        monkeypatch.setattr(search_tables, "OWN_TABLE_FROM", 1)
+        train(gallery_of(people.team, {"Ada": 1}))
+    assert row_of_usage(people) == (4, media.stored_bytes)
+    assert len(tables_of_states()) == 1
     try:
-        migrate(FIRST)
+        migrate([*LATER, *FIRST])
+        assert tables_of_states() == []
         with connection.cursor() as cursor:
             cursor.execute("SELECT count(*) FROM pg_policy")
             assert cursor.fetchone() == (0,)

@@ -188,16 +188,20 @@ def test_real_answers_have_every_field_that_is_documented(people: People, others
 
 # Said of single pictures, by pages, and of methods that are no operations.
 OF_PICTURES = {
-    *("archive_bomb", "archive_damaged", "archive_entry_encrypted", "archive_entry_packing"),
-    *("archive_entry_path", "archive_gone", "batch_not_listed", "bucket_not_listed", "source_unreadable"),
-    "quota_faces",
+    *("archive_gone", "batch_not_listed", "bucket_not_listed", "source_unreadable"),
+}
+# Said of jobs of galleries and of their entries.
+OF_GALLERY_JOBS = {
+    *("archive_part_altered", "archive_entry_wrong", "archive_subject_missing", "archive_crop_missing"),
+    *("archive_crop_wrong", "vector_not_finite", "vector_length_wrong", "import_photo_of_nobody"),
+    *("reembed_pictures_missing", "face_without_picture", "face_not_looked_at", "gallery_job_failed"),
 }
 OF_PAGES = {"invitation_expired", "invitation_unknown", "last_owner_leaves"}
 
 
 def test_every_error_of_the_catalogue_belongs_to_an_operation() -> None:
     elsewhere = set(ERRORS) - set(DOCUMENT["components"]["examples"])
-    assert elsewhere == {*OF_PICTURES, *OF_PAGES, "method_not_allowed"}
+    assert elsewhere == {*OF_PICTURES, *OF_GALLERY_JOBS, *OF_PAGES, "method_not_allowed"}
 
 
 def test_the_document_is_open_to_everybody_and_not_sent_twice(db: None) -> None:

@@ -58,7 +58,7 @@ import numpy as np
 from PIL import Image
 from ml_models import BatchedEngine, FaceEngine
 
-PARTS = {"emotions", "age", "gender", "appearance"}
+PARTS = {"emotions", "age", "gender", "appearance", "embedding", "quality"}
 
 def decoded(name):
     return np.array(Image.open(name).convert("RGB"))

@@ -1,6 +1,7 @@
 """What the list of faces can be narrowed by."""
 
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.db.models import F, Q, QuerySet
@@ -50,6 +51,8 @@ class FaceFilter(CreatedFilterSet):
     confidence_min = _share(
         field_name="confidence", lookup_expr="gte", help_text="At least so sure that this is a face, 0 to 1."
     )
+    subject = UUIDFilter(method="by_label", help_text="Faces of this person of a gallery.")
+    unnamed = UUIDFilter(method="by_label", help_text="Faces of this unnamed person.")
 
     class Meta:
         model = Face
@@ -57,6 +60,11 @@ class FaceFilter(CreatedFilterSet):
 
     def by_column(self, queryset: QuerySet[Face], name: str, value: str) -> QuerySet[Face]:
         return self._seen(queryset, name, Q(**{name: value}))
+
+    def by_label(self, queryset: QuerySet[Face], name: str, value: UUID) -> QuerySet[Face]:
+        if not current_team().analyze_identity:
+            return queryset.none()
+        return queryset.filter(**{f"label__{name}": value})
 
     def by_age_min(self, queryset: QuerySet[Face], name: str, value: float) -> QuerySet[Face]:
         return self._seen(queryset, "age", Q(age__gte=value))

@@ -116,6 +116,25 @@ class AttributesSerializer(serializers.Serializer[Any]):
 
 @example(
     {
+        "subject_id": "1d9b2f4e-7c55-4a55-9d0c-6f1a2b3c4d5e",
+        "gallery_id": "5b7f6f0a-2a3f-4e0c-8a39-9f6c0a1b2c3d",
+        "name": "Grace Hopper",
+        "confidence": 0.9731,
+        "by": "machine",
+    }
+)
+class PersonSerializer(serializers.Serializer[Any]):
+    """Whose face it is, and who says so. `confidence` is the machine's; null for a person's word."""
+
+    subject_id = serializers.UUIDField(read_only=True)
+    gallery_id = serializers.UUIDField(read_only=True)
+    name = serializers.CharField(read_only=True)
+    confidence = serializers.FloatField(read_only=True, min_value=0, max_value=1, allow_null=True)
+    by = serializers.ChoiceField(["machine", "person"], read_only=True)
+
+
+@example(
+    {
         "id": "8e16d2f4-f529-4364-a7cc-f311d2068e71",
         "number": 1,
         "box": {"left": 172.06, "top": 110.6, "width": 184.48, "height": 229.92},
@@ -142,6 +161,8 @@ class AttributesSerializer(serializers.Serializer[Any]):
         "gender": "female",
         "gender_confidence": 0.9327,
         "attributes": example.of(AttributesSerializer),
+        "person": example.of(PersonSerializer),
+        "unnamed_id": None,
     }
 )
 class FaceSerializer(serializers.ModelSerializer[Face]):
@@ -153,12 +174,16 @@ class FaceSerializer(serializers.ModelSerializer[Face]):
     emotions = serializers.SerializerMethodField()
     gender = serializers.SerializerMethodField()
     attributes = serializers.SerializerMethodField()
+    person = PersonSerializer(read_only=True, allow_null=True, help_text="null for nobody that is known")
+    unnamed_id = serializers.UUIDField(
+        read_only=True, allow_null=True, help_text="the unnamed person it was grouped with"
+    )
 
     class Meta:
         model = Face
         fields = [
             *("id", "number", "box", "confidence", "landmarks", "strongest", "emotions", "age"),
-            *("gender", "gender_confidence", "attributes"),
+            *("gender", "gender_confidence", "attributes", "person", "unnamed_id"),
         ]
 
     @extend_schema_field(BoxSerializer)

@@ -50,6 +50,7 @@ _FIGURES: dict[str, object] = {
     "model": "arcface-r50",
     "known": "created_after, created_before, filename",
     "size": 512,
+    "count": 250,
     "limit": 25,
     "width": 12,
     "height": 300,
@@ -68,6 +69,8 @@ _FIGURES: dict[str, object] = {
     "why": "its certificate is not valid",
     "teams": "Red team",
     "status": 404,
+    "wanted": 128,
+    "version": 2,
 }
 _MEMBERS: dict[str, dict[str, Any]] = {
     "invalid": {"errors": {"page_size": ["Send a whole number from 1 to 200."]}},

@@ -1,5 +1,7 @@
 """Settings that are the same everywhere. `development`, `production` and `test` start from here."""
 
+from .admin import *  # noqa: F403
+
 # With `as`, because these two are settings themselves.
 from .env import BASE_DIR as BASE_DIR
 from .env import DATA_DIR as DATA_DIR
@@ -21,7 +23,10 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 PUBLIC_URL = env.str("PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    # Templates of the panel come before those of Django's admin.
+    "unfold.apps.BasicAppConfig",
+    "unfold.contrib.filters",
+    "emotionsite.admin_config.EmotionSiteAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -41,6 +46,7 @@ INSTALLED_APPS = [
     "accounts",
     "analysis",
     "media_jobs",
+    "galleries",
 ]
 
 MIDDLEWARE = [
@@ -111,6 +117,12 @@ SESSION_COOKIE_AGE = 60 * 60 * 24 * 30
 ACCOUNT_PREVENT_ENUMERATION = False
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="EmotionSite <emotionsite@localhost>")
 
+# --- Recognition ----------------------------------------------------------------------------------
+# The model that photos and new galleries use: a name `manage.py recognition_models` lists, or nothing for ours.
+RECOGNITION_MODEL = env.str("RECOGNITION_MODEL", default="")
+# Where further models lie (`manage.py fetch_weights`, `manage.py add_recognition_model`).
+RECOGNITION_MODELS_DIR = env.path("RECOGNITION_MODELS_DIR", default=str(DATA_DIR / "models"))()
+
 # --- Uploads --------------------------------------------------------------------------------------
 MAX_UPLOAD_BYTES = int(env.float("MAX_UPLOAD_MB", default=25.0) * 1024 * 1024)
 MIN_UPLOAD_BYTES = 1024
@@ -120,7 +132,13 @@ MAX_REQUEST_BYTES = MAX_UPLOAD_BYTES + 256 * 1024
 # A ZIP archive of pictures may be larger than one picture; only the addresses that take one let it in.
 MAX_ARCHIVE_BYTES = int(env.float("MAX_ARCHIVE_MB", default=500.0) * 1024 * 1024)
 MAX_ARCHIVE_REQUEST_BYTES = max(MAX_REQUEST_BYTES, MAX_ARCHIVE_BYTES + 256 * 1024)
-ARCHIVE_PATHS = frozenset({"/api/v1/batches", "/team/batches/new"})
+# Patterns of whole paths.
+ARCHIVE_PATHS = frozenset(
+    {
+        *("/api/v1/batches", "/team/batches/new"),
+        *(r"/api/v1/galleries/([0-9a-f-]{36}/)?import", r"/team/galleries/([0-9a-f-]{36}/)?import"),
+    }
+)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 FILE_UPLOAD_TEMP_DIR = env.str("UPLOAD_TEMP_DIR", default="") or None

@@ -91,6 +91,15 @@ CELERY_BEAT_SCHEDULE = {
     "note-requests": {"task": "accounts.tasks.note_requests", "schedule": 60.0},
     "forget-old-requests": {"task": "accounts.tasks.forget_old_requests", "schedule": 600.0},
     "take-up-long-work": {"task": "media_jobs.tasks.take_up_long_work", "schedule": 60.0},
+    "send-forgotten-gallery-jobs": {
+        "task": "galleries.tasks.send_forgotten_gallery_jobs",
+        "schedule": 30.0,
+    },
+    "send-forgotten-photos": {"task": "galleries.tasks.send_forgotten_photos", "schedule": 120.0},
+    "sweep-trained-states": {"task": "galleries.tasks.sweep_trained_states", "schedule": 600.0},
+    "end-consents": {"task": "galleries.tasks.end_consents", "schedule": 300.0},
+    "expire-gallery-job-files": {"task": "galleries.tasks.expire_job_files", "schedule": 300.0},
+    "expire-temporary-faces": {"task": "galleries.tasks.expire_temporary_faces", "schedule": 300.0},
     "enforce-retention": {"task": "media_jobs.tasks.enforce_retention", "schedule": 300.0},
 }
 

@@ -147,6 +147,7 @@ class Migration(migrations.Migration):
                 ('own_table', models.BooleanField(default=False)),
                 ('is_current', models.BooleanField(default=False)),
                 ('trained_from', models.DateTimeField(help_text='what was enrolled by then is in it')),
+                ('seen_change', models.DateTimeField(help_text='`changed_at` of the gallery that is in it', null=True)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('gallery', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='states', to='galleries.gallery')),
                 ('team', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.team')),
@@ -157,10 +158,10 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
                 ('embedding', pgvector.django.halfvec.HalfVectorField()),
-                ('face', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='galleries.enrolledface')),
-                ('team', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.team')),
-                ('subject', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='galleries.subject')),
-                ('state', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='vectors', to='galleries.trainedstate')),
+                ('face', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='galleries.enrolledface')),
+                ('team', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.team')),
+                ('subject', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='galleries.subject')),
+                ('state', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='vectors', to='galleries.trainedstate')),
             ],
         ),
         migrations.CreateModel(

@@ -31,6 +31,8 @@ class TrainedState(models.Model):
     own_table = models.BooleanField(default=False)
     is_current = models.BooleanField(default=False)
     trained_from = models.DateTimeField(help_text="what was enrolled by then is in it")
+    # Read in the statement that read the faces, so that no change is missed whatever the clocks say.
+    seen_change = models.DateTimeField(null=True, help_text="`changed_at` of the gallery that is in it")
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects: ClassVar[models.Manager["TrainedState"]] = ScopedManager(team="team")
@@ -50,14 +52,23 @@ class SearchVector(models.Model):
     """A vector of a trained state: of an enrolled face, or of a subject (the template of several faces).
 
     Whose face it is, is read from the enrolled face when an answer is made, so that corrections count at
-    once; erasing a face or a subject takes its vectors out of every state.
+    once; erasing a face takes its vector and its subject's template out of every state.
+
+    Postgres checks none of the keys: triggers (migration 0003) take vectors away with what they are of, and a
+    check would make either the training or the erasing fail when both happen at once.
     """
 
     id = models.BigAutoField(primary_key=True)
-    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
-    state = models.ForeignKey(TrainedState, on_delete=models.CASCADE, related_name="vectors")
-    face = models.ForeignKey(EnrolledFace, null=True, on_delete=models.CASCADE, related_name="+")
-    subject = models.ForeignKey(Subject, null=True, on_delete=models.CASCADE, related_name="+")
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, db_constraint=False, related_name="+")
+    state = models.ForeignKey(
+        TrainedState, on_delete=models.CASCADE, db_constraint=False, related_name="vectors"
+    )
+    face = models.ForeignKey(
+        EnrolledFace, null=True, on_delete=models.CASCADE, db_constraint=False, related_name="+"
+    )
+    subject = models.ForeignKey(
+        Subject, null=True, on_delete=models.CASCADE, db_constraint=False, related_name="+"
+    )
     embedding = HalfVectorField()
 
     objects: ClassVar[models.Manager["SearchVector"]] = ScopedManager(team="team")

@@ -1,12 +1,14 @@
 """Steps that tests of galleries share."""
 
+from typing import Any
+
 from accounts.models import Team
 from galleries.models import EnrolledFace, Gallery, Subject
 from galleries.services import gallery_create, subject_create
 from tests.fakes import embedding_of
 
 
-def gallery_of(team: Team, people: dict[str, int], faces: int = 2, **options: object) -> Gallery:
+def gallery_of(team: Team, people: dict[str, int], faces: int = 2, **options: Any) -> Gallery:
     """A gallery with these people (name -> number, as in `tests.fakes.embedding_of`), each with some faces.
 
     The caller is inside the team's scope. Nothing is trained.

@@ -37,7 +37,10 @@ def test_enrolled_faces_count_as_stored_faces_until_they_are_gone(in_team: Team)
 
 
 def test_a_key_is_made_of_the_name_and_taken_once(in_team: Team) -> None:
-    assert [gallery_create(team=in_team, name="Our staff").key for _ in range(2)] == ["our-staff", "our-staff-2"]
+    assert [gallery_create(team=in_team, name="Our staff").key for _ in range(2)] == [
+        "our-staff",
+        "our-staff-2",
+    ]
     with pytest.raises(Refusal, match="our-staff") as refusal:
         gallery_create(team=in_team, name="Others", key="our-staff")
     assert refusal.value.code == "gallery_key_taken"
@@ -119,6 +122,9 @@ def test_a_photo_that_is_analysed_again_keeps_the_ids_of_its_faces(in_team: Team
     engine.analyze = lambda pictures: [list(reversed(faces))[:2] for faces in usual(pictures)]  # type: ignore[method-assign]
     work_off(again, engine)
     assert list(Face.objects.order_by("left").values_list("pk", flat=True)) == before[1:]
-    assert list(Face.objects.order_by("number").values_list("pk", "number")) == [(before[2], 1), (before[1], 2)]
+    assert list(Face.objects.order_by("number").values_list("pk", "number")) == [
+        (before[2], 1),
+        (before[1], 2),
+    ]
     assert FaceEmbedding.objects.count() == 2
     assert stored_faces(in_team) == 2

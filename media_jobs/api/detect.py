@@ -1,4 +1,4 @@
-"""`/api/v1/detect`: a picture in, faces out, nothing stored."""
+"""`/api/v1/detect`: a picture in, faces out, nothing stored but what the client asks to keep for a while."""
 
 import time
 from collections.abc import Mapping
@@ -19,11 +19,14 @@ from emotionsite.fetching import fetch
 from media_jobs.detect import (
     DETECTIONS,
     LONGEST_DEADLINE,
+    LONGEST_KEPT,
     PARTS,
+    SHORTEST_KEPT,
     USUAL_PARTS,
     Question,
     database_release,
     picture_detect,
+    picture_detect_and_keep,
 )
 from media_jobs.refusals import refuse
 
@@ -82,6 +85,16 @@ OPTIONS = (
         {"type": "number", "minimum": 0.1, "maximum": LONGEST_DEADLINE},
         "Seconds to wait at most; DETECT_DEADLINE_SECONDS of the server without it.",
     ),
+    _parameter(
+        "keep_faces",
+        {"type": "integer", "minimum": SHORTEST_KEPT, "maximum": LONGEST_KEPT},
+        "Keep each face, its vector and box, for so many seconds under a `face_id`. Without it none is kept.",
+    ),
+    _parameter(
+        "recognition",
+        {"type": "string", "maxLength": 80},
+        "Name of the recognition model of the faces that are kept; the usual one without it.",
+    ),
 )
 
 
@@ -97,6 +110,7 @@ class DetectView(TeamAPIView):
             *("url_malformed", "url_not_allowed", "url_unreachable", "url_too_slow", "url_too_large"),
             *("url_answered_error", "url_answer_broken", "url_too_many_redirects", "quota_pictures"),
             *("deadline_exceeded", "detection_failed", "detections_waiting"),
+            *("model_unknown", "model_of_worker_differs"),
         )
     }
 
@@ -112,16 +126,30 @@ class DetectView(TeamAPIView):
     )
     def post(self, request: Request) -> Response:
         """Waits for the faces in one picture: a file, the bytes themselves, or an address to fetch it from.
-        Neither the picture nor the answer is stored. Options stand in the address, or beside the file or the
-        address in the body, which then count. Counts as one analysed picture, unless there is no answer.
+        Neither the picture nor the answer is stored; with `keep_faces`, vector and box of each face are
+        kept for a while, for the questions of galleries. Options stand in the address, or beside the file
+        or the address in the body, which then count. Counts as one analysed picture, unless there is no
+        answer.
         """
         begun = time.monotonic()
         wishes = DetectSerializer(data=_merged(request.query_params, request.data))
         wishes.is_valid(raise_exception=True)
         question = question_of(wishes.validated_data)
         content = self._content(request, wishes.validated_data.get("url"), question.seconds)
-        answer = picture_detect(team=self.access.team, content=content, question=question, begun=begun)
-        return Response(answer)
+        if seconds := wishes.validated_data.get("keep_faces"):
+            return Response(
+                picture_detect_and_keep(
+                    team=self.access.team,
+                    content=content,
+                    question=question,
+                    seconds=seconds,
+                    recognition=wishes.validated_data.get("recognition", ""),
+                    begun=begun,
+                )
+            )
+        return Response(
+            picture_detect(team=self.access.team, content=content, question=question, begun=begun)
+        )
 
     def _content(self, request: Request, url: str | None, seconds: float) -> bytes:
         file = request.FILES.get("file")

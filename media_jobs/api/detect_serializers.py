@@ -14,7 +14,14 @@ from analysis.api.serializers import (
     PointSerializer,
 )
 from emotionsite.api.examples import example
-from media_jobs.detect import DETECTIONS, LONGEST_DEADLINE, PARTS, USUAL_PARTS
+from media_jobs.detect import (
+    DETECTIONS,
+    LONGEST_DEADLINE,
+    LONGEST_KEPT,
+    PARTS,
+    SHORTEST_KEPT,
+    USUAL_PARTS,
+)
 from ml_models import EMOTIONS
 
 
@@ -59,6 +66,17 @@ class OptionsSerializer(serializers.Serializer[Any]):
     )
     deadline = serializers.FloatField(
         required=False, min_value=0.1, max_value=LONGEST_DEADLINE, help_text="Seconds to wait at most."
+    )
+    keep_faces = serializers.IntegerField(
+        required=False,
+        min_value=SHORTEST_KEPT,
+        max_value=LONGEST_KEPT,
+        help_text="Keep each face, its vector and box, for so many seconds under a `face_id`.",
+    )
+    recognition = serializers.CharField(
+        required=False,
+        max_length=80,
+        help_text="Recognition model of the faces that are kept; the usual one without it.",
     )
 
     def get_fields(self) -> dict[str, Any]:
@@ -127,6 +145,7 @@ class DetectedFaceSerializer(serializers.Serializer[Any]):
     landmarks68 = PointSerializer(many=True, required=False, help_text="iBUG's 68 points in their order.")
     head_pose = HeadPoseSerializer(required=False)
     quality = QualitySerializer(required=False)
+    face_id = serializers.UUIDField(required=False, help_text="Where it is kept, if that was asked for.")
 
 
 @example(
@@ -177,3 +196,6 @@ class DetectedSerializer(serializers.Serializer[Any]):
     height = serializers.IntegerField(read_only=True)
     models = serializers.DictField(child=serializers.CharField(), read_only=True)
     faces = DetectedFaceSerializer(many=True, read_only=True)
+    expires_at = serializers.DateTimeField(
+        required=False, help_text="When faces that are kept will be forgotten; missing where none are."
+    )

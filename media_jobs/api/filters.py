@@ -1,10 +1,11 @@
 """What lists of the native API can be narrowed by."""
 
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.db.models import Exists, OuterRef, QuerySet
-from django_filters import CharFilter, ChoiceFilter, Filter
+from django_filters import CharFilter, ChoiceFilter, Filter, UUIDFilter
 
 from accounts.access import current_team
 from analysis.models import Face
@@ -51,6 +52,7 @@ class MediaFilter(CreatedFilterSet):
         choices=[(name, name) for name in EMOTIONS],
         help_text="Photos with a face on which this emotion is the strongest.",
     )
+    subject = UUIDFilter(method="by_subject", help_text="Photos that this person of a gallery is on.")
 
     class Meta:
         model = Media
@@ -63,6 +65,11 @@ class MediaFilter(CreatedFilterSet):
         if name in hidden_columns(current_team()):
             return queryset.none()
         return queryset.filter(Exists(Face.objects.filter(media=OuterRef("pk"), strongest=value)))
+
+    def by_subject(self, queryset: QuerySet[Media], name: str, value: UUID) -> QuerySet[Media]:
+        if not current_team().analyze_identity:
+            return queryset.none()
+        return queryset.filter(Exists(Face.objects.filter(media=OuterRef("pk"), label__subject=value)))
 
 
 class JobFilter(CreatedFilterSet):

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from django.db.models import Prefetch
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
@@ -12,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api import TeamAPIView
+from analysis.selectors import with_people
 from emotionsite.pagination import NewestFirst
 from media_jobs import selectors, services
 from media_jobs.refusals import refuse
@@ -71,7 +73,7 @@ class MediaDetailView(TeamAPIView):
         """A photo and, once it is analysed, the faces in it, the largest first."""
         photos = selectors.photos()
         if self.wants("faces"):
-            photos = photos.prefetch_related("faces")
+            photos = photos.prefetch_related(Prefetch("faces", queryset=with_people()))
         return self.show(get_object_or_404(photos, pk=media_id))
 
     @extend_schema(tags=["media"], summary="Erase a photo")

@@ -60,7 +60,7 @@ class Export(models.Model):
 
 
 class Removal(models.Model):
-    """The deletion of a team, of a user, or of many photos: a job with progress that survives a crash.
+    """The deletion of a team, a user, or many things of a team: a job with progress that survives a crash.
 
     It names its subject by id and, until it is over, by a copy of the name. `export` is made first where the
     person who asked wanted it. `team` is None for the removal of a user, and once the team is gone.
@@ -70,6 +70,8 @@ class Removal(models.Model):
         TEAM = "team"
         USER = "user"
         MEDIA = "media"
+        SUBJECT = "subject"
+        GALLERY = "gallery"
 
     class Status(models.TextChoices):
         QUEUED = "queued"
@@ -82,10 +84,13 @@ class Removal(models.Model):
     team = models.ForeignKey(
         Team, null=True, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+"
     )
-    kind = models.CharField(max_length=5, choices=Kind)
+    kind = models.CharField(max_length=10, choices=Kind)
     subject_id = models.CharField(max_length=64)
     subject_name = models.CharField(max_length=200)
-    part_ids = models.JSONField(default=list, help_text="photos to erase, or teams that go with a user")
+    part_ids = models.JSONField(default=list, help_text="things to erase, or teams that go with a user")
+    with_photos = models.BooleanField(
+        default=False, db_default=False, help_text="the photos go on which its people are"
+    )
     status = models.CharField(max_length=9, choices=Status, default=Status.QUEUED)
     done = models.PositiveIntegerField(default=0)
     total = models.PositiveIntegerField(default=0)

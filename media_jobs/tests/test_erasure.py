@@ -232,12 +232,12 @@ def test_erasing_while_a_worker_stores_results_leaves_no_face_behind(people: Peo
 
 
 def test_apps_above_add_their_own_kinds(in_team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
-    def subjects_erase(*, team: Team, subject_ids: list[str]) -> int:
-        return len(subject_ids)
+    def tracks_erase(*, team: Team, track_ids: list[str]) -> int:
+        return len(track_ids)
 
-    monkeypatch.setitem(ERASERS, "subject", subjects_erase)
-    assert set(ERASERS) == {"media", "face", "subject"}
-    assert ERASERS["subject"](team=in_team, subject_ids=["one"]) == 1
+    monkeypatch.setitem(ERASERS, "track", tracks_erase)
+    assert set(ERASERS) == {"media", "face", "subject", "enrolledface", "gallery", "track"}
+    assert ERASERS["track"](team=in_team, track_ids=["one"]) == 1
 
 
 def test_an_export_written_before_the_erasure_did_hold_the_photo(people: People, shown: Media) -> None:

@@ -21,6 +21,7 @@ EVENTS: dict[str, str] = {
     "media.deleted": "Photos were erased, by somebody or by the team's retention",
     "export.ready": "An export can be fetched",
     "removal.finished": "An erasure with progress is over",
+    "gallery_job.finished": "Long work on a gallery is over: training, import, export, move to another model",
 }
 # What the test button sends. Nobody asks for it.
 TEST_EVENT = "webhook.test"

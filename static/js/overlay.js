@@ -53,6 +53,9 @@ export function connectBoxes(result) {
   const svg = result.querySelector("[data-boxes]");
   if (!svg) return;
   fitLabels(svg);
+  // A link from elsewhere leads to one face of the photo.
+  const asked = /^#person-(\d+)$/.exec(location.hash);
+  if (asked) lightUp(result, asked[1]);
   const follow = (event) => lightUp(result, event.target.closest("[data-person]")?.dataset.person);
   result.addEventListener("focusin", follow);
   let place = "";

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -22,7 +22,17 @@ from accounts.audit import record
 from accounts.keys import api_key_create
 from accounts.models import AuditEvent, Invitation, Membership, Role, Team, User
 from analysis.models import Face
+from analysis.recognition import photo_model
 from conftest import People
+from galleries.enrolment import face_enrol_found
+from galleries.labelling import face_label
+from galleries.models import FaceLabel, GalleryJob
+from galleries.probes import ProbeFace
+from galleries.services import gallery_create, subject_create
+from galleries.temporary import temporary_face_keep
+from galleries.tests.pool_helpers import album
+from galleries.training import state_begin, state_fill, state_use
+from galleries.unnamed_pool import pool_cluster
 from media_jobs.batches import Reference, batch_create
 from media_jobs.models import Export, Job, JobItem, Media, Removal
 from media_jobs.services import photo_upload
@@ -30,7 +40,7 @@ from media_jobs.tests.batch_helpers import zip_of
 from media_jobs.tests.pictures import encoded, noise
 from media_jobs.webhooks.services import webhook_create, webhook_test
 from media_jobs.work import chunk_analyze
-from tests.fakes import EngineWithoutNets
+from tests.fakes import EngineWithoutNets, embedding_of
 
 from .table import KEYS, MEMBERS, Row
 
@@ -142,10 +152,76 @@ def _an_export(world: World) -> None:
         world.more["event"] = AuditEvent.objects.latest("id")
 
 
+def _unnamed_people(world: World) -> None:
+    """Two unnamed people of three faces each, and a gallery to name them in."""
+    team = world.people.team
+    with team_scope(team):
+        faces = album(team, {40: 3, 41: 3})
+        pool_cluster(team=team)
+        labels = {person: FaceLabel.objects.get(face=some[0]).unnamed for person, some in faces.items()}
+        world.more["unnamed"] = [labels[40], labels[41]]
+        world.more["unnamed_face"] = faces[40][0]
+        world.more["pool_gallery"] = gallery_create(team=team, name=SECRET, key="pool")
+
+
+def _enrolled_faces(world: World) -> None:
+    """Somebody with an enrolled face and its picture, a gallery of faces, and a face that detection kept."""
+    team = world.people.team
+    face = ProbeFace((1.0, 2.0, 30.0, 40.0), 1.0, embedding_of(30), "high", crop=encoded(noise(40, 40), "JPEG"))
+    with team_scope(team):
+        gallery = gallery_create(team=team, name=SECRET, key="enrolled")
+        subject = subject_create(gallery=gallery, name=SECRET)
+        world.more["enrolled"] = face_enrol_found(gallery=gallery, subject=subject, found=face, notes=SECRET)
+        faces = world.more["faces_gallery"] = gallery_create(
+            team=team, name=SECRET, key="faces", holds="faces"
+        )
+        face_enrol_found(gallery=faces, subject=None, found=replace(face, embedding=embedding_of(32)))
+        other = replace(face, embedding=embedding_of(31))
+        world.more["kept_face"] = temporary_face_keep(team=team, face=other, model=photo_model())
+
+
+def _a_trained_gallery(world: World) -> None:
+    """The gallery of people can be asked, about a second face that detection kept, of the enrolled person."""
+    team = world.people.team
+    face = ProbeFace((1.0, 2.0, 30.0, 40.0), 1.0, embedding_of(30, 1), "high")
+    with team_scope(team):
+        gallery = world.more["enrolled"].gallery
+        state = state_begin(gallery=gallery, model=photo_model())
+        state_fill(state=state)
+        state_use(state=state)
+        world.more["second_kept_face"] = temporary_face_keep(team=team, face=face, model=photo_model())
+
+
+def _for_gallery_pages(world: World) -> None:
+    """A second person in the gallery with an enrolled face, a gallery to move to, an archive to fetch."""
+    team = world.people.team
+    gallery = world.more["enrolled"].gallery
+    with team_scope(team):
+        world.more["second_person"] = subject_create(gallery=gallery, name=f"{SECRET} two")
+        world.more["archive_job"] = GalleryJob.objects.create(
+            team=team,
+            gallery=gallery,
+            kind=GalleryJob.Kind.EXPORT,
+            status=GalleryJob.Status.SUCCEEDED,
+            file=default_storage.save("exports/gallery.zip", ContentFile(SECRET.encode())),
+            size=len(SECRET),
+        )
+
+
+def _a_named_face(world: World) -> None:
+    """The face in the first team's photo is somebody of the gallery."""
+    with team_scope(world.people.team):
+        face_label(face=world.more["face"], subject=world.more["enrolled"].subject)
+
+
 #: Each adds things of the first team to `world.more`.
 MORE: list[Callable[[World], None]] = [
     *(_a_batch, _a_failed_batch, _people),
     *(_a_face, _a_key, _a_webhook, _an_export),
+    *(_unnamed_people, _enrolled_faces),
+    _a_trained_gallery,
+    _for_gallery_pages,
+    _a_named_face,
 ]
 
 #: Arguments of a route's address: things of the first team.
@@ -198,18 +274,94 @@ ARGUMENTS: dict[str, Callable[[World], list[Any]]] = {
         lambda world: [world.more["export"].pk],
     ),
     "api_removal": lambda world: [world.more["removal"].pk],
+    **dict.fromkeys(
+        ["api_gallery_unnamed", "api_gallery_unnamed_faces", "api_gallery_unnamed_split"],
+        lambda world: [world.more["unnamed"][0].pk],
+    ),
+    **dict.fromkeys(
+        ["api_gallery", "api_gallery_subjects", "api_gallery_subjects_merge", "api_gallery_subjects_move"],
+        lambda world: [world.more["enrolled"].gallery_id],
+    ),
+    **dict.fromkeys(
+        ["api_gallery_subject", "api_gallery_subject_photos", "api_gallery_subject_split"],
+        lambda world: [world.more["enrolled"].gallery_id, world.more["enrolled"].subject_id],
+    ),
+    "api_gallery_face_move": lambda world: [world.more["enrolled"].gallery_id, world.more["enrolled"].pk],
+    "api_face_label": lambda world: [world.more["unnamed_face"].pk],
+    "api_gallery_subject_faces": lambda world: [
+        world.more["enrolled"].gallery_id,
+        world.more["enrolled"].subject_id,
+    ],
+    "api_gallery_faces": lambda world: [world.more["faces_gallery"].pk],
+    **dict.fromkeys(
+        ["api_gallery_face", "api_gallery_face_crop"],
+        lambda world: [world.more["enrolled"].gallery_id, world.more["enrolled"].pk],
+    ),
+    "api_gallery_temporary_face": lambda world: [world.more["kept_face"].pk],
+    **dict.fromkeys(
+        ["api_gallery_import", "api_gallery_export", "api_gallery_reembed"],
+        lambda world: [world.more["enrolled"].gallery_id],
+    ),
+    **dict.fromkeys(
+        ["api_gallery_job", "api_gallery_job_file"], lambda world: [world.more["archive_job"].pk]
+    ),
+    **dict.fromkeys(
+        ["api_gallery_train", "api_gallery_training", "api_gallery_identify"],
+        lambda world: [world.more["enrolled"].gallery_id],
+    ),
     "api_audit": lambda world: [world.more["event"].pk],
     "api_team": lambda world: [world.people.team.pk],
     "api_key": lambda world: [world.more["key"].identifier],
+    **dict.fromkeys(
+        [
+            *("team_gallery", "team_gallery_settings", "team_gallery_train", "team_gallery_state"),
+            *("team_gallery_delete", "team_gallery_jobs", "team_gallery_export", "team_gallery_import"),
+            *("team_gallery_reembed", "team_subject_new", "team_people_chosen", "team_people_merge"),
+            *("team_people_move", "team_people_erase", "team_gallery_enrol"),
+        ],
+        lambda world: [world.more["enrolled"].gallery_id],
+    ),
+    **dict.fromkeys(
+        ["team_gallery_job_cancel", "team_gallery_job_file"], lambda world: [world.more["archive_job"].pk]
+    ),
+    **dict.fromkeys(
+        [
+            *("team_subject", "team_subject_faces", "team_subject_change", "team_subject_consent"),
+            *("team_subject_enrol", "team_faces_chosen", "team_faces_move", "team_faces_split"),
+            "team_faces_remove",
+        ],
+        lambda world: [world.more["enrolled"].subject_id],
+    ),
+    "team_enrolled_crop": lambda world: [world.more["enrolled"].pk],
+    "team_photo_face_crop": lambda world: [world.more["face"].pk],
+    **dict.fromkeys(
+        ["team_face_label", "team_face_unlabel"], lambda world: [world.more["unnamed_face"].pk]
+    ),
+    **dict.fromkeys(
+        ["team_unnamed_one", "team_unnamed_split"], lambda world: [world.more["unnamed"][0].pk]
+    ),
 }
 QUERIES: dict[str, Callable[[World], str]] = {
     "api_detect": lambda world: "?deadline=0.1",
     "photo_states": lambda world: f"?job={world.job.pk}",
+    "team_people_search": lambda world: f"?q={SECRET}",
 }
 
 
 def _new_picture(world: World) -> dict[str, Any]:
     return {"file": SimpleUploadedFile("new.png", encoded(noise(44, 44, 5), "PNG"))}
+
+
+def _two_people(world: World) -> dict[str, Any]:
+    return {"subject": [str(world.more["enrolled"].subject_id), str(world.more["second_person"].pk)]}
+
+
+def _enrolled(world: World) -> dict[str, Any]:
+    return {"face": str(world.more["enrolled"].pk)}
+
+
+def _two_unnamed(world: World) -> dict[str, Any]:
+    return {"unnamed": [str(person.pk) for person in world.more["unnamed"]]}
 
 
 #: Bodies by 'METHOD route': a dict is sent as a form (multipart, files included).
@@ -220,6 +372,14 @@ FORMS: dict[str, Callable[[World], dict[str, Any]]] = {
     "POST team_batch_new": lambda world: {
         "archive": SimpleUploadedFile("new.zip", zip_of({"a.png": encoded(noise(44, 44, 5), "PNG")}))
     },
+    **dict.fromkeys(
+        ["POST api_gallery_import_new", "POST api_gallery_import"],
+        lambda world: {
+            "archive": SimpleUploadedFile(
+                "people.zip", zip_of({"Ada/1.png": encoded(noise(44, 44, 5), "PNG")})
+            )
+        },
+    ),
     "POST team_member_role": lambda world: {"role": "analyst"},
     "POST team_invite": lambda world: {"email": "somebody@example.org", "role": "viewer"},
     "POST team_settings": lambda world: {"name": "another name"},
@@ -233,13 +393,107 @@ FORMS: dict[str, Callable[[World], dict[str, Any]]] = {
     "POST team_exports": lambda world: {"kind": "team"},
     "POST team_delete": lambda world: {"name": world.people.team.name, "password": "correct horse battery"},
     "POST team_key_create": lambda world: {"name": "a new key", "scopes": ["read"]},
+    "POST team_gallery_new": lambda world: {"name": "new", "quality_policy": "warn"},
+    "POST team_gallery_settings": lambda world: {"name": "other", "quality_policy": "refuse"},
+    "POST team_gallery_delete": lambda world: {"name": SECRET},
+    "POST team_gallery_import": lambda world: {
+        "archive": SimpleUploadedFile("new.zip", zip_of({"Ada/a.png": encoded(noise(44, 44, 5), "PNG")}))
+    },
+    "POST team_gallery_reembed": lambda world: {"model": "another"},
+    "POST team_subject_new": lambda world: {"name": "somebody"},
+    "POST team_people_chosen": lambda world: {**_two_people(world), "deed": "merge"},
+    "POST team_people_merge": lambda world: {
+        **_two_people(world),
+        "stays": str(world.more["second_person"].pk),
+    },
+    "POST team_people_move": lambda world: {
+        **_two_people(world),
+        "gallery": str(world.more["pool_gallery"].pk),
+    },
+    "POST team_people_erase": lambda world: _two_people(world),
+    "POST team_subject_change": lambda world: {"name": "another name"},
+    "POST team_subject_consent": lambda world: {"consent_by": "herself"},
+    "POST team_faces_chosen": lambda world: {**_enrolled(world), "deed": "split"},
+    "POST team_faces_move": lambda world: {
+        **_enrolled(world),
+        "subject": str(world.more["second_person"].pk),
+    },
+    "POST team_faces_split": lambda world: {**_enrolled(world), "name": "somebody"},
+    "POST team_faces_remove": lambda world: _enrolled(world),
+    "POST team_gallery_enrol": lambda world: {"name": "somebody"},
+    "POST team_who_ask": lambda world: {"gallery": str(world.more["enrolled"].gallery_id)},
+    "POST team_face_label": lambda world: {"subject": str(world.more["second_person"].pk)},
+    "POST team_unnamed_chosen": lambda world: {**_two_unnamed(world), "deed": "name"},
+    "POST team_unnamed_name": lambda world: {
+        **_two_unnamed(world),
+        "name": "somebody",
+        "gallery": str(world.more["pool_gallery"].pk),
+    },
+    "POST team_unnamed_merge": lambda world: _two_unnamed(world),
+    "POST team_unnamed_split": lambda world: {"face": str(world.more["unnamed_face"].pk)},
 }
+
+
+def _unnamed_ids(world: World) -> dict[str, Any]:
+    return {"unnamed_ids": [str(person.pk) for person in world.more["unnamed"]]}
+
+
 #: The same, sent as JSON.
 BODIES: dict[str, Callable[[World], Any]] = {
+    "POST api_gallery_identify": lambda world: {"temporary_face_ids": [str(world.more["second_kept_face"].pk)]},
+    "POST api_gallery_verify": lambda world: {
+        "temporary_face_id": str(world.more["second_kept_face"].pk),
+        "subject_id": str(world.more["enrolled"].subject_id),
+    },
+    "POST api_gallery_find_similar": lambda world: {
+        "temporary_face_id": str(world.more["second_kept_face"].pk),
+        "gallery_id": str(world.more["enrolled"].gallery_id),
+    },
+    "POST api_gallery_group": lambda world: {
+        "temporary_face_ids": [str(world.more[name].pk) for name in ("kept_face", "second_kept_face")]
+    },
     "POST api_batch_list": lambda world: {"items": [{"url": "https://example.org/a.jpg"}]},
     "POST api_webhook_list": lambda world: {"url": "https://example.net/new", "events": ["job.failed"]},
     "PATCH api_privacy": lambda world: {"keep_originals_days": 30},
     "POST api_export_list": lambda world: {"kind": "team"},
+    "POST api_gallery_unnamed_name": lambda world: {
+        **_unnamed_ids(world),
+        "gallery_id": str(world.more["pool_gallery"].pk),
+        "name": "somebody",
+    },
+    **dict.fromkeys(
+        [
+            *("POST api_gallery_unnamed_merge", "POST api_gallery_unnamed_ignore"),
+            "POST api_gallery_unnamed_restore",
+        ],
+        _unnamed_ids,
+    ),
+    **dict.fromkeys(
+        ["POST api_gallery_subject_faces", "POST api_gallery_faces"],
+        lambda world: {"temporary_face_id": str(world.more["kept_face"].pk)},
+    ),
+    "POST api_gallery_export": lambda world: {"crops": True},
+    "POST api_gallery_reembed": lambda world: {"model": photo_model().name},
+    "POST api_gallery_list": lambda world: {"name": "a new gallery"},
+    "PATCH api_gallery": lambda world: {"name": "another name"},
+    "POST api_gallery_subjects": lambda world: {"name": "somebody"},
+    "PATCH api_gallery_subject": lambda world: {"name": "another name"},
+    "POST api_gallery_subject_split": lambda world: {
+        "face_ids": [str(world.more["enrolled"].pk)],
+        "name": "somebody",
+    },
+    "POST api_gallery_subjects_merge": lambda world: {
+        "into": str(world.more["enrolled"].subject_id),
+        "others": [str(world.more["second_person"].pk)],
+    },
+    "POST api_gallery_subjects_move": lambda world: {
+        "subject_ids": [str(world.more["second_person"].pk)],
+        "gallery_id": str(world.more["pool_gallery"].pk),
+    },
+    "POST api_gallery_face_move": lambda world: {"subject_id": str(world.more["second_person"].pk)},
+    "PUT api_face_label": lambda world: {"subject_id": str(world.more["second_person"].pk)},
+    "PATCH api_gallery_face": lambda world: {"notes": "other notes"},
+    "POST api_gallery_unnamed_split": lambda world: {"face_ids": [str(world.more["unnamed_face"].pk)]},
     "POST api_removal_list": lambda world: {"media_ids": [str(world.photo.pk)]},
     "PATCH api_webhook": lambda world: {"enabled": False},
     "PATCH api_team": lambda world: {"name": "another name"},

@@ -15,6 +15,7 @@ from accounts.access import across_teams, team_scope
 from accounts.models import Membership, Plan, Team, User
 from accounts.onboarding import FirstLogin, first_login, team_with_owner_create
 from accounts.plans import plan_set, team_plan_set
+from media_jobs.hooks import DEMO
 from media_jobs.models import Job
 from media_jobs.services import QUEUE_FOR_ONE, job_create, media_from_bytes
 
@@ -78,6 +79,8 @@ class Command(BaseCommand):
             # Not as a batch: the first run starts the worker of batches after this.
             job = job_create(team=team, media=media, queue=QUEUE_FOR_ONE)
             self._wait(job, timeout)
+            for step in DEMO:
+                step(team)
 
     def _wait(self, job: Job, timeout: float) -> None:
         shown = -1

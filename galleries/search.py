@@ -1,0 +1,257 @@
+"""The four questions: who is it, are these two one person, who looks like this, and who belongs together.
+
+Galleries answer from their last trained state (`galleries.training`). Whose face it is, is read from the
+enrolled face itself, so that corrections count at once. All callers are inside the team's scope.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID
+
+import numpy as np
+from django.db import connection
+from django.utils import timezone
+
+from ml_models.grouping import group, grouping_distance
+from ml_models.recognition import RecognitionModel
+
+from . import search_sql
+from .models import EnrolledFace, Gallery, Subject, TemporaryFace
+from .refusals import refuse
+from .search_sql import Near, text_of
+from .services import model_named
+from .temporary import temporary_faces_get
+
+Vector = Sequence[float]
+Mode = Literal["match_person", "match_face"]
+
+#: Candidates that may be asked for, faces that may be looked among, faces that may be grouped.
+MOST_CANDIDATES = 100
+MOST_AMONG = 1000
+GROUPED = (2, 1000)
+#: From this confidence on two faces are one person, unless a gallery or the question says otherwise.
+USUAL_THRESHOLD = 0.5
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Somebody a probe may be. distance: Euclidean, of the nearest face or of the template, whichever is
+    nearer.
+
+    subject_id: None in a gallery of faces. face_id: the nearest enrolled face; None when no face of the
+    subject was near enough to be looked at beside the template. confidence: in [0, 1], calibrated.
+    """
+
+    subject_id: UUID | None
+    face_id: UUID | None
+    confidence: float
+    distance: float
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether two are one person. confidence: in [0, 1]; distance: Euclidean, 0 to 2."""
+
+    same_person: bool
+    confidence: float
+    distance: float
+
+
+@dataclass(frozen=True)
+class Similar:
+    """A face that looks like the probe. subject_id: whose it is, if anybody's."""
+
+    face_id: UUID
+    subject_id: UUID | None
+    confidence: float
+    distance: float
+
+
+@dataclass(frozen=True)
+class Grouped:
+    """Ids of faces: groups of at least two, the largest first, and those that look like no other."""
+
+    groups: list[list[UUID]]
+    alone: list[UUID]
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A vector and the model that made it."""
+
+    embedding: list[float]
+    model: str
+    model_sha256: str
+
+
+def threshold_of(gallery: Gallery, confidence: float | None = None) -> float:
+    """The confidence from which on somebody is the same person here."""
+    if confidence is not None:
+        return confidence
+    return USUAL_THRESHOLD if gallery.threshold is None else gallery.threshold
+
+
+# --- Who is it? ---------------------------------------------------------------------------------------
+def identify(
+    *,
+    gallery: Gallery,
+    probes: Sequence[Vector],
+    model_sha256: str,
+    count: int = 10,
+    confidence: float | None = None,
+) -> list[list[Candidate]]:
+    """For each probe who it may be, best first, one candidate per subject; nobody means unknown.
+
+    probes: vectors of length 1, made by the model with this digest. count: candidates at most, 1 to 100.
+    confidence: in [0, 1], that a candidate needs; the gallery's own threshold without one. Raises Refusal
+    `gallery_not_trained`, `gallery_training`, `models_differ`.
+    """
+    if not 1 <= count <= MOST_CANDIDATES:
+        raise ValueError(f"Ask for 1 to {MOST_CANDIDATES} candidates, not {count}.")
+    model = model_of(gallery, model_sha256)
+    most = model.calibration.distance(threshold_of(gallery, confidence))
+    found = search_sql.people_near(
+        gallery=gallery, probes=probes, sha256=model_sha256, most=most, count=count
+    )
+    return [[_candidate(one, model) for one in near] for near in found]
+
+
+def _candidate(near: Near, model: RecognitionModel) -> Candidate:
+    return Candidate(
+        subject_id=near.subject_id,
+        face_id=near.face_id,
+        confidence=model.calibration.confidence(near.distance),
+        distance=near.distance,
+    )
+
+
+def model_of(gallery: Gallery, sha256: str) -> RecognitionModel:
+    """The gallery's model. Raises Refusal `models_differ` when vectors of this digest are of another one."""
+    if gallery.model_sha256 != sha256:
+        raise refuse("models_differ")
+    return model_named(gallery.model)
+
+
+# --- Are they one person? -----------------------------------------------------------------------------
+def verify_faces(one: Probe, other: Probe, *, confidence: float | None = None) -> Verdict:
+    """Whether two faces are one person. Raises Refusal `models_differ`."""
+    if one.model_sha256 != other.model_sha256:
+        raise refuse("models_differ")
+    distance = float(np.linalg.norm(np.subtract(one.embedding, other.embedding)))
+    return _verdict(distance, model_named(one.model), USUAL_THRESHOLD if confidence is None else confidence)
+
+
+def verify_subject(probe: Probe, subject: Subject, *, confidence: float | None = None) -> Verdict:
+    """Whether a face is a subject: the nearest of all its enrolled faces, or their template.
+
+    Needs no training. Raises Refusal `models_differ`, `subject_without_faces`.
+    """
+    model = model_of(subject.gallery, probe.model_sha256)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT least(min(embedding <-> %(probe)s::halfvec),"
+            " l2_normalize(avg(embedding::vector)) <-> %(probe)s::vector)"
+            " FROM galleries_enrolledface WHERE subject_id = %(subject)s",
+            {"probe": text_of(probe.embedding), "subject": subject.pk},
+        )
+        (distance,) = cursor.fetchone()
+    if distance is None:
+        raise refuse("subject_without_faces", name=subject.name)
+    return _verdict(float(distance), model, threshold_of(subject.gallery, confidence))
+
+
+def verifiable_check(subject: Subject) -> None:
+    """Raises Refusal `consent_ended`, `subject_without_faces` for somebody who cannot be compared with."""
+    if subject.consent_until is not None and subject.consent_until <= timezone.now():
+        raise refuse("consent_ended", name=subject.name)
+    if not EnrolledFace.objects.filter(subject=subject).exists():
+        raise refuse("subject_without_faces", name=subject.name)
+
+
+def _verdict(distance: float, model: RecognitionModel, threshold: float) -> Verdict:
+    found = model.calibration.confidence(distance)
+    return Verdict(same_person=found >= threshold, confidence=found, distance=distance)
+
+
+# --- Who looks like this? -----------------------------------------------------------------------------
+def find_similar(
+    probe: Probe,
+    among: Gallery | Sequence[UUID],
+    *,
+    mode: Mode = "match_person",
+    count: int = 20,
+    confidence: float | None = None,
+) -> list[Similar]:
+    """Faces that look like the probe, best first: of a gallery's trained state, or of temporary faces by id.
+
+    mode: `match_person` leaves out who is somebody else by the threshold, `match_face` only ranks. count:
+    faces at most, 1 to 1000. Raises Refusal `models_differ`, and those of `identify` or
+    `temporary_faces_get`.
+    """
+    if isinstance(among, Gallery):
+        model, least = model_of(among, probe.model_sha256), threshold_of(among, confidence)
+    else:
+        model, least = model_named(probe.model), USUAL_THRESHOLD if confidence is None else confidence
+    most = model.calibration.distance(least if mode == "match_person" else 0.0)
+    if isinstance(among, Gallery):
+        near = search_sql.faces_near(
+            gallery=among, probe=probe.embedding, sha256=probe.model_sha256, most=most, count=count
+        )
+        found = [(one.face_id, one.subject_id, one.distance) for one in near if one.face_id is not None]
+    else:
+        found = _similar_temporary(probe, among, most, count)
+    return [
+        Similar(face_id, subject_id, model.calibration.confidence(distance), distance)
+        for face_id, subject_id, distance in found
+    ]
+
+
+def _similar_temporary(
+    probe: Probe, ids: Sequence[UUID], most: float, count: int
+) -> list[tuple[UUID, UUID | None, float]]:
+    faces = temporary_faces_get(list(dict.fromkeys(ids)))
+    if any(face.model_sha256 != probe.model_sha256 for face in faces):
+        raise refuse("models_differ")
+    distances = np.linalg.norm(matrix_of(faces) - np.asarray(probe.embedding), axis=1)
+    near = [
+        (face.pk, None, float(distance))
+        for face, distance in zip(faces, distances, strict=True)
+        if distance <= most
+    ]
+    near.sort(key=lambda one: (one[2], one[0]))
+    return list(near[:count])
+
+
+# --- Who belongs together? ----------------------------------------------------------------------------
+def group_faces(face_ids: Sequence[UUID]) -> Grouped:
+    """2 to 1000 temporary faces by person. Raises `models_differ` and what `temporary_faces_get` does."""
+    faces = temporary_faces_get(list(dict.fromkeys(face_ids)))
+    if len({face.model_sha256 for face in faces}) > 1:
+        raise refuse("models_differ")
+    calibration = model_named(faces[0].model).calibration
+    found = group(matrix_of(faces), grouping_distance(calibration))
+    return Grouped(
+        groups=[[faces[number].pk for number in some] for some in found.groups],
+        alone=[faces[number].pk for number in found.alone],
+    )
+
+
+# --- Faces that are remembered for a while ------------------------------------------------------------
+def vectors_of(face_ids: Sequence[UUID]) -> list[Probe]:
+    """The vectors of temporary faces, in the order of their ids. Raises what `temporary_faces_get` does."""
+    return [probe_of(face) for face in temporary_faces_get(face_ids)]
+
+
+def probe_of(face: TemporaryFace) -> Probe:
+    """The vector of a temporary face."""
+    return Probe(list(face.embedding), face.model, face.model_sha256)
+
+
+def matrix_of(faces: Iterable[TemporaryFace]) -> "np.ndarray[tuple[int, int], np.dtype[np.float64]]":
+    """Their vectors as rows of length 1: what was rounded to half precision is a little off."""
+    rows = np.array([face.embedding for face in faces], dtype=np.float64)
+    scaled: np.ndarray[tuple[int, int], np.dtype[np.float64]] = rows / np.linalg.norm(
+        rows, axis=1, keepdims=True
+    )
+    return scaled
