@@ -56,9 +56,10 @@ def analyses_store(
 ) -> None:
     """Replace what is stored of some photos by the faces found (media id -> faces, largest first).
 
-    A face that was there before keeps its id, and with it what people have said of it. Running it twice with the same answer leaves the same rows. The number of queries does not grow with
-    the number of photos. The caller is inside the team's scope. Raises Refusal `quota_faces` when the team
-    would have more faces than it may; the transaction must then be rolled back.
+    A face that was there before keeps its id, and with it what people have said of it. Running it twice with
+    the same answer leaves the same rows. The number of queries does not grow with the number of photos. The
+    caller is inside the team's scope. Raises Refusal `quota_faces` when the team would have more faces than
+    it may; the transaction must then be rolled back.
     """
     # Read anew: what was switched off while the engine was at work is not stored either.
     now = Team.objects.only(*(switch.field for switch in SWITCHES)).get(pk=team.pk)

@@ -2,7 +2,7 @@
 
 
 def register() -> None:
-    """Put the functions of galleries into the registries of the apps below. Called once, when Django is ready."""
+    """Put the functions of galleries into the registries of the apps below, once, when Django starts."""
     from media_jobs.hooks import AFTER_ANALYSIS, DEMO
     from media_jobs.retention import EXPIRIES
 

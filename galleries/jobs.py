@@ -66,9 +66,9 @@ def job_start(
     user: User | None = None,
     **fields: Any,
 ) -> GalleryJob:
-    """Queue a job; the one that waits already where two would do the same. The caller is inside the team's scope.
+    """Queue a job; the one that waits already where two would do the same.
 
-    fields: further fields of `GalleryJob`, `options` above all.
+    fields: further fields of `GalleryJob`, `options` above all. The caller is inside the team's scope.
     """
     try:
         with transaction.atomic():
@@ -117,16 +117,14 @@ def job_run(*, job_id: UUID) -> None:
     with across_teams():
         job = GalleryJob.unscoped.select_related("team__plan", "gallery", "created_by").get(pk=job_id)
     with lease, team_scope(job.team), structlog.contextvars.bound_contextvars(team_id=str(job.team_id)):
-        # One gallery is worked on by one job of a kind at a time; beat sends this one again when it is its turn.
+        # One gallery is worked on by one job of a kind at a time; this one is sent again when it is its turn.
         if job.gallery_id and _others_run(job):
             return
         _work(job, lease)
 
 
 def _others_run(job: GalleryJob) -> bool:
-    others = GalleryJob.objects.filter(
-        gallery_id=job.gallery_id, kind=job.kind, status=GalleryJob.Status.RUNNING
-    )
+    others = GalleryJob.objects.filter(gallery=job.gallery, kind=job.kind, status=GalleryJob.Status.RUNNING)
     return others.exclude(pk=job.pk).exists()
 
 

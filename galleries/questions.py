@@ -104,7 +104,7 @@ def _identify(
 def _identified(gallery: Gallery, found: list[Found], confidence: float | None) -> Identified:
     named = {one.subject_id for face in found for one in face.candidates if one.subject_id is not None}
     return Identified(
-        threshold=search.threshold_of(gallery, confidence),
+        threshold=search.threshold_among(gallery, confidence),
         found=found,
         people=Subject.objects.in_bulk(named) if named else {},
     )

@@ -30,13 +30,14 @@ from .jobs import Progress
 from .label_jobs import labels_renew_start
 from .models import FaceLabel, FaceRejection, Gallery, GalleryJob, Subject
 from .refusals import Refusal
-from .search import MOST_CANDIDATES, Candidate, identify
+from .search import MOST_CANDIDATES, Candidate, confidence_among, identify, people_in
 
 logger = structlog.get_logger(__name__)
 
-#: How sure the machine must be before it names a face. The calibrated confidence answers 1:1 questions, where
-#: both answers are as likely; whoever compares a face with everybody has many chances of a wrong match, and
-#: nobody has asked. 0.9 means odds of nine to one, and about a tenth of the false matches of 0.5.
+#: How sure the machine must be before it names a face, at least; and how many times likelier than not for
+#: each person of the gallery. Nobody has asked, and a wrong name must be found and mended by hand, so this is
+#: stricter than what identification answers (`search.threshold_among`): about one stranger in a hundred.
+LABEL_ODDS_PER_PERSON = 1.0
 LABEL_CONFIDENCE = 0.9
 #: Faces of one transaction.
 CHUNK = 200
@@ -203,11 +204,17 @@ def _answers(probes: Sequence[_Probe]) -> dict[UUID, list[Candidate]]:
             model_sha256=gallery.model_sha256,
             # As many of the best may have been ruled out by people.
             count=min(MOST_CANDIDATES, 1 + _most_rejections([probe.face_id for probe in mine])),
-            confidence=max(LABEL_CONFIDENCE, gallery.threshold or 0.0),
+            confidence=label_confidence(gallery),
         )
         for probe, candidates in zip(mine, found, strict=True):
             answers[probe.face_id] += candidates
     return {face_id: _sorted(candidates) for face_id, candidates in answers.items()}
+
+
+def label_confidence(gallery: Gallery) -> float:
+    """How sure the machine must be of a person of this gallery before it names a face."""
+    among = confidence_among(people_in(gallery), LABEL_ODDS_PER_PERSON)
+    return max(LABEL_CONFIDENCE, among, gallery.threshold or 0.0)
 
 
 def _sorted(candidates: Sequence[Candidate]) -> list[Candidate]:

@@ -12,8 +12,14 @@ REFUSALS: dict[str, tuple[int, str]] = {
         "The gallery has somebody with the external id '{external_id}' already. Choose another one, or "
         "change that person.",
     ),
-    "gallery_unknown": (404, "There is no such gallery in your team. Look its id up in the list of galleries."),
-    "subject_unknown": (404, "There is no such person in this gallery. Look the id up in the list of people."),
+    "gallery_unknown": (
+        404,
+        "There is no such gallery in your team. Look its id up in the list of galleries.",
+    ),
+    "subject_unknown": (
+        404,
+        "There is no such person in this gallery. Look the id up in the list of people.",
+    ),
     "gallery_holds_faces": (
         409,
         "This gallery holds faces without people. Enrol faces in it directly, or use a gallery of people.",
@@ -272,8 +278,8 @@ REFUSALS: dict[str, tuple[int, str]] = {
     "crop_not_kept": (404, "No picture of this face is kept: it was enrolled without one, or it was erased."),
     "gallery_not_trained": (
         409,
-        "This gallery was never trained, so it cannot answer yet. Train it, and ask again when the training has "
-        "succeeded.",
+        "This gallery was never trained, so it cannot answer yet. Train it, and ask again when the training "
+        "has succeeded.",
     ),
     "gallery_training": (
         409,

@@ -17,7 +17,7 @@ from ml_models.grouping import group, grouping_distance
 from ml_models.recognition import RecognitionModel
 
 from . import search_sql
-from .models import EnrolledFace, Gallery, Subject, TemporaryFace
+from .models import EnrolledFace, Gallery, Subject, TemporaryFace, TrainedState
 from .refusals import refuse
 from .search_sql import Near, text_of
 from .services import model_named
@@ -32,6 +32,8 @@ MOST_AMONG = 1000
 GROUPED = (2, 1000)
 #: From this confidence on two faces are one person, unless a gallery or the question says otherwise.
 USUAL_THRESHOLD = 0.5
+#: How many times likelier than not a candidate must be, for each person they were chosen among.
+ODDS_PER_PERSON = 0.5
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,32 @@ def threshold_of(gallery: Gallery, confidence: float | None = None) -> float:
     return USUAL_THRESHOLD if gallery.threshold is None else gallery.threshold
 
 
+def threshold_among(gallery: Gallery, confidence: float | None = None) -> float:
+    """The confidence from which on somebody of a whole gallery is a candidate.
+
+    Whoever is compared with many people looks like one of them by chance sooner: at 0.5, half of all
+    strangers would be taken for somebody in a gallery of a hundred. So the odds must be `ODDS_PER_PERSON` for
+    each person of the trained state, which holds the share of strangers near 2 % whatever the size
+    (docs/galleries.md). A question or a gallery with a threshold of its own gets just that.
+    """
+    if confidence is not None or gallery.threshold is not None:
+        return threshold_of(gallery, confidence)
+    return confidence_among(people_in(gallery))
+
+
+def confidence_among(people: int, odds_per_person: float = ODDS_PER_PERSON) -> float:
+    """The confidence, 0.5 to 1, that has these odds for each of so many people."""
+    odds = max(1.0, odds_per_person * people)
+    return odds / (1 + odds)
+
+
+def people_in(gallery: Gallery) -> int:
+    """How many a probe is compared with: people of the trained state, or faces in a gallery of faces."""
+    counted = "subject_count" if gallery.holds == Gallery.Holds.SUBJECTS else "face_count"
+    state = TrainedState.objects.filter(gallery=gallery, is_current=True)
+    return state.values_list(counted, flat=True).first() or 0
+
+
 # --- Who is it? ---------------------------------------------------------------------------------------
 def identify(
     *,
@@ -104,26 +132,25 @@ def identify(
     """For each probe who it may be, best first, one candidate per subject; nobody means unknown.
 
     probes: vectors of length 1, made by the model with this digest. count: candidates at most, 1 to 100.
-    confidence: in [0, 1], that a candidate needs; the gallery's own threshold without one. Raises Refusal
+    confidence: in [0, 1], that a candidate needs; `threshold_among` without one. Raises Refusal
     `gallery_not_trained`, `gallery_training`, `models_differ`.
     """
     if not 1 <= count <= MOST_CANDIDATES:
         raise ValueError(f"Ask for 1 to {MOST_CANDIDATES} candidates, not {count}.")
     model = model_of(gallery, model_sha256)
-    most = model.calibration.distance(threshold_of(gallery, confidence))
+    most = model.calibration.distance(threshold_among(gallery, confidence))
     found = search_sql.people_near(
         gallery=gallery, probes=probes, sha256=model_sha256, most=most, count=count
     )
-    return [[_candidate(one, model) for one in near] for near in found]
+    return [_candidates(near, model) for near in found]
 
 
-def _candidate(near: Near, model: RecognitionModel) -> Candidate:
-    return Candidate(
-        subject_id=near.subject_id,
-        face_id=near.face_id,
-        confidence=model.calibration.confidence(near.distance),
-        distance=near.distance,
-    )
+def _candidates(near: Sequence[Near], model: RecognitionModel) -> list[Candidate]:
+    sure = model.calibration.confidence(np.array([one.distance for one in near], dtype=np.float64))
+    return [
+        Candidate(one.subject_id, one.face_id, float(confidence), one.distance)
+        for one, confidence in zip(near, sure, strict=True)
+    ]
 
 
 def model_of(gallery: Gallery, sha256: str) -> RecognitionModel:

@@ -175,7 +175,7 @@ def _answer(
             break
         try:
             with transaction.atomic():
-                _prepare(params["limit"], exact)
+                _prepare(state.face_count, params["limit"], exact)
                 return _ask(gallery, state, params)
         except ProgrammingError as error:
             # A training has put another state into its place, and the table is gone.
@@ -184,14 +184,15 @@ def _answer(
     return state, rows
 
 
-def _prepare(limit: int, exact: bool) -> None:
-    """How the index is to be used, for the rest of the transaction."""
+def _prepare(faces: int, limit: int, exact: bool) -> None:
+    """How the index of a state of so many faces is to be used, for the rest of the transaction."""
+    effort = max(SEARCH_EFFORT if faces < LARGE else 2 * SEARCH_EFFORT, limit)
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT set_config('hnsw.ef_search', %s, true),"
             " set_config('hnsw.iterative_scan', 'strict_order', true),"
             " set_config('enable_indexscan', %s, true)",
-            [str(min(MOST_EFFORT, max(SEARCH_EFFORT, limit))), "off" if exact else "on"],
+            [str(min(MOST_EFFORT, effort)), "off" if exact else "on"],
         )
 
 

@@ -22,6 +22,7 @@ from ml_models.attribute_types import (
 )
 from ml_models.types import HeadPose, Quality
 
+STRAIGHT = HeadPose(0.0, 0.0, 0.0)
 QUALITY = Quality(0.1, "Low", 0.5, "GoodExposure", 0.1, "Low", "high")
 POINTS_IN_BOX = ((0.3, 0.35), (0.7, 0.35), (0.5, 0.55), (0.35, 0.75), (0.65, 0.75))
 HAPPY = (0.1, 0.65, 0.05, 0.05, 0.05, 0.04, 0.03, 0.03)
@@ -53,7 +54,7 @@ class FaceWithoutNets:
     attributes: FaceAttributes | None = ATTRIBUTES
     embedding: Any = None
     quality: Any = None
-    head_pose: Any = HeadPose(0.0, 0.0, 0.0)
+    head_pose: Any = STRAIGHT
 
     @property
     def gender(self) -> str | None:
@@ -66,9 +67,13 @@ class FaceWithoutNets:
 
 @dataclass
 class EngineWithoutNets:
-    """Answers with `faces` faces per picture; fails on the pictures whose width is in `fails_on_width`."""
+    """Answers with `faces` faces per picture; fails on the pictures whose width is in `fails_on_width`.
+
+    vectors: whether faces have one to be recognised by.
+    """
 
     faces: int = 1
+    vectors: bool = False
     fails_on_width: frozenset[int] = frozenset()
     model_versions: dict[str, str] = field(default_factory=lambda: {"emotion": "none"})
     seen: list[tuple[int, int]] = field(default_factory=list)
@@ -85,7 +90,11 @@ class EngineWithoutNets:
         if width in self.fails_on_width:
             return PictureError(reason="RuntimeError")
         return [
-            FaceWithoutNets((width / 4 + n, height / 4, width / 2 - n, height / 2)) for n in range(self.faces)
+            FaceWithoutNets(
+                (width / 4 + n, height / 4, width / 2 - n, height / 2),
+                embedding=embedding_of(n) if self.vectors else None,
+            )
+            for n in range(self.faces)
         ]
 
 
@@ -126,13 +135,13 @@ def embedding_of(person: int, view: int = 0, dimension: int = 128) -> list[float
 
 @dataclass
 class EngineOfPeople:
-    """Finds the people of `people_picture` in it; who they are is in their colour. Has the methods of a worker's engine.
+    """Finds the people of `people_picture` in it; who they are is in their colour.
 
     `quality` is what it says of every face, `head_pose` how every head is turned.
     """
 
     quality: Quality = QUALITY
-    head_pose: HeadPose = HeadPose(0.0, 0.0, 0.0)
+    head_pose: HeadPose = STRAIGHT
     model_versions: dict[str, str] = field(
         default_factory=lambda: {"emotion": "none", "recognition": photo_model().version}
     )
@@ -151,7 +160,7 @@ class EngineOfPeople:
             boxes = [(SQUARE * place + 50.0, 50.0, 100.0, 100.0) for place in places]
         faces = []
         for left, top, width, height in boxes:
-            red, green, blue = rgb.getpixel((int(left + width / 2), int(top + height / 2)))
+            red, green, blue = _pixel(rgb, left + width / 2, top + height / 2)
             if abs(blue - 120) > 10:
                 continue
             points = tuple((left + x * width, top + y * height) for x, y in POINTS_IN_BOX)
@@ -165,3 +174,8 @@ class EngineOfPeople:
                 )
             )
         return faces
+
+
+def _pixel(picture: Image.Image, x: float, y: float) -> tuple[int, int, int]:
+    red, green, blue = picture.crop((int(x), int(y), int(x) + 1, int(y) + 1)).tobytes()
+    return red, green, blue

@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('accounts', '0003_protect_rows_and_audit'),
+        ("accounts", "0003_protect_rows_and_audit"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='team',
-            name='analyze_identity',
-            field=models.BooleanField(db_default=True, default=True, help_text='recognise people in photos'),
+            model_name="team",
+            name="analyze_identity",
+            field=models.BooleanField(db_default=True, default=True, help_text="recognise people in photos"),
         ),
     ]

@@ -7,29 +7,51 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('accounts', '0004_add_identity_switch'),
-        ('analysis', '0003_protect_rows_and_count_faces'),
+        ("accounts", "0004_add_identity_switch"),
+        ("analysis", "0003_protect_rows_and_count_faces"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='FaceEmbedding',
+            name="FaceEmbedding",
             fields=[
-                ('face', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='embedding', serialize=False, to='analysis.face')),
-                ('embedding', pgvector.django.halfvec.HalfVectorField()),
-                ('model', models.CharField(max_length=80)),
-                ('model_sha256', models.CharField(max_length=64)),
-                ('quality', models.CharField(blank=True, db_default='', default='', max_length=6)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
-                ('looked_up_at', models.DateTimeField(editable=False, null=True)),
-                ('team', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.team')),
+                (
+                    "face",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="embedding",
+                        serialize=False,
+                        to="analysis.face",
+                    ),
+                ),
+                ("embedding", pgvector.django.halfvec.HalfVectorField()),
+                ("model", models.CharField(max_length=80)),
+                ("model_sha256", models.CharField(max_length=64)),
+                ("quality", models.CharField(blank=True, db_default="", default="", max_length=6)),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False
+                    ),
+                ),
+                ("looked_up_at", models.DateTimeField(editable=False, null=True)),
+                (
+                    "team",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="accounts.team"
+                    ),
+                ),
             ],
             options={
-                'indexes': [
-                    models.Index(fields=['team', 'model'], name='face_embedding_by_model'),
-                    models.Index(condition=models.Q(('looked_up_at__isnull', True)), fields=['created_at'], name='face_embedding_not_looked_up'),
+                "indexes": [
+                    models.Index(fields=["team", "model"], name="face_embedding_by_model"),
+                    models.Index(
+                        condition=models.Q(("looked_up_at__isnull", True)),
+                        fields=["created_at"],
+                        name="face_embedding_not_looked_up",
+                    ),
                 ],
             },
         ),

@@ -118,7 +118,8 @@ ACCOUNT_PREVENT_ENUMERATION = False
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="EmotionSite <emotionsite@localhost>")
 
 # --- Recognition ----------------------------------------------------------------------------------
-# The model that photos and new galleries use: a name `manage.py recognition_models` lists, or nothing for ours.
+# The model that photos and new galleries use: a name that `manage.py recognition_models` lists, or nothing
+# for ours.
 RECOGNITION_MODEL = env.str("RECOGNITION_MODEL", default="")
 # Where further models lie (`manage.py fetch_weights`, `manage.py add_recognition_model`).
 RECOGNITION_MODELS_DIR = env.path("RECOGNITION_MODELS_DIR", default=str(DATA_DIR / "models"))()
@@ -140,6 +141,8 @@ ARCHIVE_PATHS = frozenset(
     }
 )
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+# A question about faces may name a thousand of them beside its options.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 FILE_UPLOAD_TEMP_DIR = env.str("UPLOAD_TEMP_DIR", default="") or None
 

@@ -1,6 +1,17 @@
 from django.urls import URLPattern, path
 
-from . import corrections, face_urls, galleries, jobs, labels, models, moving, search_urls, subjects, unnamed_urls
+from . import (
+    corrections,
+    face_urls,
+    galleries,
+    jobs,
+    labels,
+    models,
+    moving,
+    search_urls,
+    subjects,
+    unnamed_urls,
+)
 
 SUBJECTS = "galleries/<uuid:gallery_id>/subjects"
 SUBJECT = f"{SUBJECTS}/<uuid:subject_id>"
@@ -29,16 +40,10 @@ urlpatterns: list[URLPattern] = [
     path("galleries/models", models.RecognitionModelListView.as_view(), name="api_gallery_models"),
     path("galleries/jobs", jobs.GalleryJobListView.as_view(), name="api_gallery_job_list"),
     path("galleries/jobs/<uuid:job_id>", jobs.GalleryJobDetailView.as_view(), name="api_gallery_job"),
-    path(
-        "galleries/jobs/<uuid:job_id>/file", jobs.GalleryJobFileView.as_view(), name="api_gallery_job_file"
-    ),
+    path("galleries/jobs/<uuid:job_id>/file", jobs.GalleryJobFileView.as_view(), name="api_gallery_job_file"),
     path("galleries/import", moving.NewGalleryImportView.as_view(), name="api_gallery_import_new"),
-    path(
-        "galleries/<uuid:gallery_id>/import", moving.GalleryImportView.as_view(), name="api_gallery_import"
-    ),
-    path(
-        "galleries/<uuid:gallery_id>/export", moving.GalleryExportView.as_view(), name="api_gallery_export"
-    ),
+    path("galleries/<uuid:gallery_id>/import", moving.GalleryImportView.as_view(), name="api_gallery_import"),
+    path("galleries/<uuid:gallery_id>/export", moving.GalleryExportView.as_view(), name="api_gallery_export"),
     path("galleries/<uuid:gallery_id>/reembed", moving.ReembedView.as_view(), name="api_gallery_reembed"),
     # --- Unnamed people -------------------------------------------------------------------------
     *unnamed_urls.urlpatterns,

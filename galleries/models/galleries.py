@@ -44,9 +44,7 @@ class Gallery(models.Model):
     key = models.CharField(max_length=64, validators=[KEY], help_text="name of it in addresses and dialects")
     name = models.CharField(max_length=128)
     notes = models.TextField(max_length=16384, blank=True, default="", db_default="")
-    holds = models.CharField(
-        max_length=8, choices=Holds, default=Holds.SUBJECTS, db_default=Holds.SUBJECTS
-    )
+    holds = models.CharField(max_length=8, choices=Holds, default=Holds.SUBJECTS, db_default=Holds.SUBJECTS)
     model = models.CharField(max_length=80, help_text="name of the recognition model")
     model_sha256 = models.CharField(max_length=64)
     threshold = models.FloatField(
@@ -153,7 +151,9 @@ class EnrolledFace(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
     gallery = models.ForeignKey(Gallery, on_delete=models.CASCADE, related_name="faces")
-    subject = models.ForeignKey(Subject, null=True, blank=True, on_delete=models.CASCADE, related_name="faces")
+    subject = models.ForeignKey(
+        Subject, null=True, blank=True, on_delete=models.CASCADE, related_name="faces"
+    )
     embedding = HalfVectorField()
     next_embedding = HalfVectorField(null=True)
     left = models.FloatField(null=True)
@@ -161,7 +161,9 @@ class EnrolledFace(models.Model):
     width = models.FloatField(null=True)
     height = models.FloatField(null=True)
     picture_sha256 = models.CharField(max_length=64, blank=True, default="", db_default="")
-    source = models.ForeignKey(Face, null=True, blank=True, on_delete=models.SET_NULL, related_name="enrolled")
+    source = models.ForeignKey(
+        Face, null=True, blank=True, on_delete=models.SET_NULL, related_name="enrolled"
+    )
     crop = models.CharField(max_length=200, blank=True, default="", db_default="")
     crop_box = ArrayField(models.FloatField(), size=4, null=True, blank=True)
     stored_bytes = models.PositiveBigIntegerField(default=0, db_default=0, help_text="bytes of the crop")
@@ -204,7 +206,9 @@ class TemporaryFace(models.Model):
     top = models.FloatField()
     width = models.FloatField()
     height = models.FloatField()
-    quality = models.CharField(max_length=6, choices=EnrolledFace.Quality, blank=True, default="", db_default="")
+    quality = models.CharField(
+        max_length=6, choices=EnrolledFace.Quality, blank=True, default="", db_default=""
+    )
     quality_reasons = ArrayField(models.CharField(max_length=30), default=list, blank=True)
     picture_sha256 = models.CharField(max_length=64, blank=True, default="", db_default="")
     created_at = models.DateTimeField(auto_now_add=True)

@@ -32,7 +32,9 @@ class UnnamedPerson(models.Model):
 
     class Meta:
         verbose_name_plural = "unnamed people"
-        indexes = [models.Index(fields=["team", "ignored", "-created_at", "-id"], name="unnamed_newest_first")]
+        indexes = [
+            models.Index(fields=["team", "ignored", "-created_at", "-id"], name="unnamed_newest_first")
+        ]
 
     def __str__(self) -> str:
         return f"Unnamed person {str(self.pk)[:8]}"

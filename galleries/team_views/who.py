@@ -21,7 +21,7 @@ from galleries.models import Gallery
 from galleries.probes import Probe, ProbeFace, picture_probe
 from galleries.quality import REASONS
 from galleries.refusals import refuse
-from galleries.search import Candidate, identify, threshold_of
+from galleries.search import Candidate, identify, threshold_among
 from galleries.services import model_named
 
 from .uploads import picture_of, upload_limits
@@ -147,6 +147,7 @@ def _faces_json(faces: Sequence[_Face], galleries: Sequence[Gallery]) -> list[di
     people = page_selectors.people_by_id(
         ids={one.subject_id for face in faces for _, one in face.found if one.subject_id}
     )
+    needed = {gallery.pk: threshold_among(gallery) for gallery in galleries}
     answer = []
     for face in faces:
         ordered = sorted(face.found, key=lambda pair: -pair[1].confidence)
@@ -156,7 +157,7 @@ def _faces_json(faces: Sequence[_Face], galleries: Sequence[Gallery]) -> list[di
                 "name": person.name,
                 "gallery": gallery.name,
                 "confidence": round(one.confidence, 4),
-                "same": one.confidence >= threshold_of(gallery),
+                "same": one.confidence >= needed[gallery.pk],
                 "page": reverse("team_subject", args=[person.pk]),
                 "picture": reverse("team_enrolled_crop", args=[person.cover]) if person.cover else "",
             }

@@ -84,6 +84,7 @@ class Album:
             label = self.random.choice(list(labels.order_by("face__created_at", "face__left")))
             face_unlabel(face=label.face)
             self.named.pop(label.face_id, None)
+            assert label.subject_id is not None
             self.ruled_out.add((label.face_id, label.subject_id))
 
     def merge(self) -> None:

@@ -13,6 +13,7 @@ from conftest import People
 from galleries import search, search_sql
 from galleries.models import EnrolledFace, Gallery, Subject, TemporaryFace
 from galleries.refusals import Refusal
+from galleries.search import confidence_among, threshold_among
 from galleries.services import subject_create
 from galleries.training import gallery_train
 
@@ -110,7 +111,9 @@ def test_another_team_s_vectors_are_never_answered(people: People, others: Peopl
 
 
 @pytest.mark.parametrize("probes", [1, 30])
-def test_a_question_is_one_statement_whatever_it_asks(in_team: Team, probes: int) -> None:
+def test_a_question_is_one_statement_beside_the_one_for_the_bar_whatever_it_asks(
+    in_team: Team, probes: int
+) -> None:
     gallery = crowd(in_team, 30)
     train(gallery)
     given = probes_of(gallery, probes)
@@ -118,10 +121,10 @@ def test_a_question_is_one_statement_whatever_it_asks(in_team: Team, probes: int
         connection,
     ) as queries:
         ask(gallery, given)
-    assert len(queries) == 1
+    assert len(queries) == 2
 
 
-def test_a_question_to_a_large_gallery_is_two_statements_and_a_setting(
+def test_a_question_to_a_large_gallery_is_two_statements_a_setting_and_the_bar(
     in_team: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("galleries.search_tables.OWN_TABLE_FROM", 1)
@@ -131,7 +134,7 @@ def test_a_question_to_a_large_gallery_is_two_statements_and_a_setting(
     with CaptureQueriesContext(connection) as queries:
         ask(gallery, given)
     told = [query["sql"] for query in queries if "SAVEPOINT" not in query["sql"]]
-    assert len(told) == 3
+    assert len(told) == 4
 
 
 def test_an_untrained_gallery_and_one_in_its_first_training_do_not_answer(in_team: Team) -> None:
@@ -319,3 +322,15 @@ def test_a_face_enrolled_since_counts_after_training(in_team: Team, own_tables: 
     assert ask(gallery, probe) == [[]]
     train(gallery)
     assert ask(gallery, probe)[0][0].subject_id == eve.pk
+
+
+def test_the_bar_of_a_search_rises_with_the_people_it_is_made_among(in_team: Team) -> None:
+    gallery = gallery_of(in_team, {"Ada": 1, "Bob": 2}, faces=1)
+    assert threshold_among(gallery) == 0.5, "nothing is trained yet"
+    train(gallery)
+    assert threshold_among(gallery) == 0.5, "of two people none is likelier than not by more"
+    assert confidence_among(10) == pytest.approx(5 / 6)
+    assert confidence_among(300) == pytest.approx(150 / 151)
+    assert threshold_among(gallery, 0.7) == 0.7
+    gallery.threshold = 0.6
+    assert threshold_among(gallery) == 0.6

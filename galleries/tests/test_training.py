@@ -491,12 +491,12 @@ def test_a_question_whose_table_goes_is_answered_from_the_next_state(
         usual = search_sql._prepare
         trained: list[bool] = []
 
-        def between(limit: int, exact: bool) -> None:
+        def between(faces: int, limit: int, exact: bool) -> None:
             if not trained:
                 trained.append(True)
                 thread = in_thread(lambda: _train_in(team, gallery))
                 thread.join()
-            usual(limit, exact)
+            usual(faces, limit, exact)
 
         monkeypatch.setattr(search_sql, "_prepare", between)
         probe = [embedding_of(1)]

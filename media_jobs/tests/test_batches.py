@@ -134,7 +134,7 @@ def test_a_refused_quota_leaves_no_row_behind(people: People, queued: Count) -> 
 # --- Working it off -------------------------------------------------------------------------------
 def test_a_photo_with_a_current_result_is_not_computed_again_and_is_given_back(in_team: Team) -> None:
     media = photos(in_team, 3)
-    engine = EngineWithoutNets()
+    engine = EngineWithoutNets(vectors=True)
     work_off(batch_create(team=in_team, references=referring(media[:2])), engine)
     assert (len(engine.seen), used(in_team)) == (2, 2)
     job = batch_create(team=in_team, references=referring(media))
@@ -142,7 +142,7 @@ def test_a_photo_with_a_current_result_is_not_computed_again_and_is_given_back(i
     assert len(engine.seen) == 3
     assert (job.status, job.done, job.failed) == ("succeeded", 3, 0)
     assert used(in_team) == 3
-    newer = EngineWithoutNets(model_versions={"emotion": "newer"})
+    newer = EngineWithoutNets(vectors=True, model_versions={"emotion": "newer"})
     work_off(batch_create(team=in_team, references=referring(media)), newer)
     assert len(newer.seen) == 3, "what other nets found is not current"
 
@@ -151,7 +151,7 @@ def test_a_result_without_what_the_team_has_switched_on_since_is_not_current(in_
     media = photos(in_team, 1)
     in_team.analyze_age = False
     in_team.save()
-    engine = EngineWithoutNets()
+    engine = EngineWithoutNets(vectors=True)
     work_off(batch_create(team=in_team, references=referring(media)), engine)
     work_off(batch_create(team=in_team, references=referring(media)), engine)
     assert len(engine.seen) == 1

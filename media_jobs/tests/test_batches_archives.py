@@ -63,7 +63,7 @@ def test_an_archive_becomes_items_and_is_erased_when_its_batch_is_over(
         assert TeamUsage.objects.get(team=people.team).pictures == 5
         batch_list(batch_id=job.pk)
         assert JobItem.objects.count() == 5, "a second listing adds nothing"
-        work_off(job, EngineWithoutNets())
+        work_off(job, EngineWithoutNets(vectors=True))
         assert states_of(job)[2] == ("failed", "format_not_supported")
         assert [status for status, _ in states_of(job)].count("succeeded") == 4
         assert Media.objects.count() == Analysis.objects.count() == 3

@@ -38,7 +38,7 @@ def folder(tmp_path: Path) -> Path:
 def worker(people: People) -> Iterator[EngineWithoutNets]:
     """Works off every batch as soon as it is there."""
     over = threading.Event()
-    engine = EngineWithoutNets()
+    engine = EngineWithoutNets(vectors=True)
 
     def work() -> None:
         with team_scope(people.team):

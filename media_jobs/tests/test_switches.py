@@ -1,4 +1,4 @@
-"""Emotion, age, gender and identity switched off: not computed, stored or returned, and erased where it was stored."""
+"""Emotion, age, gender and identity switched off: not computed, stored or returned, and erased."""
 
 import uuid
 from typing import Any

@@ -167,7 +167,9 @@ def _unnamed_people(world: World) -> None:
 def _enrolled_faces(world: World) -> None:
     """Somebody with an enrolled face and its picture, a gallery of faces, and a face that detection kept."""
     team = world.people.team
-    face = ProbeFace((1.0, 2.0, 30.0, 40.0), 1.0, embedding_of(30), "high", crop=encoded(noise(40, 40), "JPEG"))
+    face = ProbeFace(
+        (1.0, 2.0, 30.0, 40.0), 1.0, embedding_of(30), "high", crop=encoded(noise(40, 40), "JPEG")
+    )
     with team_scope(team):
         gallery = gallery_create(team=team, name=SECRET, key="enrolled")
         subject = subject_create(gallery=gallery, name=SECRET)
@@ -334,12 +336,8 @@ ARGUMENTS: dict[str, Callable[[World], list[Any]]] = {
     ),
     "team_enrolled_crop": lambda world: [world.more["enrolled"].pk],
     "team_photo_face_crop": lambda world: [world.more["face"].pk],
-    **dict.fromkeys(
-        ["team_face_label", "team_face_unlabel"], lambda world: [world.more["unnamed_face"].pk]
-    ),
-    **dict.fromkeys(
-        ["team_unnamed_one", "team_unnamed_split"], lambda world: [world.more["unnamed"][0].pk]
-    ),
+    **dict.fromkeys(["team_face_label", "team_face_unlabel"], lambda world: [world.more["unnamed_face"].pk]),
+    **dict.fromkeys(["team_unnamed_one", "team_unnamed_split"], lambda world: [world.more["unnamed"][0].pk]),
 }
 QUERIES: dict[str, Callable[[World], str]] = {
     "api_detect": lambda world: "?deadline=0.1",
@@ -440,7 +438,9 @@ def _unnamed_ids(world: World) -> dict[str, Any]:
 
 #: The same, sent as JSON.
 BODIES: dict[str, Callable[[World], Any]] = {
-    "POST api_gallery_identify": lambda world: {"temporary_face_ids": [str(world.more["second_kept_face"].pk)]},
+    "POST api_gallery_identify": lambda world: {
+        "temporary_face_ids": [str(world.more["second_kept_face"].pk)]
+    },
     "POST api_gallery_verify": lambda world: {
         "temporary_face_id": str(world.more["second_kept_face"].pk),
         "subject_id": str(world.more["enrolled"].subject_id),
