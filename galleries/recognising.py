@@ -59,6 +59,7 @@ class _Probe:
     created_at: datetime
     embedding: list[float]
     model_sha256: str
+    quality: str
 
 
 def galleries_that_label() -> QuerySet[Gallery]:
@@ -181,20 +182,24 @@ def _probes(face_ids: Sequence[UUID]) -> list[_Probe]:
         FaceEmbedding.objects.filter(pk__in=face_ids)
         .exclude(pk__in=decided)
         .order_by("pk")
-        .values_list("face_id", "face__media_id", "created_at", "embedding", "model_sha256")
+        .values_list("face_id", "face__media_id", "created_at", "embedding", "model_sha256", "quality")
     )
     return [
-        _Probe(face_id, media_id, created_at, list(vector), sha256)
-        for face_id, media_id, created_at, vector, sha256 in rows
+        _Probe(face_id, media_id, created_at, list(vector), sha256, quality)
+        for face_id, media_id, created_at, vector, sha256, quality in rows
     ]
 
 
 def _answers(probes: Sequence[_Probe]) -> dict[UUID, list[Candidate]]:
-    """For each face whom it may be, of all galleries, the nearest first."""
+    """For each face whom it may be, of all galleries, the nearest first; nobody for a poor picture.
+
+    Poor ones are mistaken ten times as often (docs/models/recognition.md), and nobody has asked.
+    """
     answers: dict[UUID, list[Candidate]] = defaultdict(list)
     by_model: dict[str, list[_Probe]] = defaultdict(list)
     for probe in probes:
-        by_model[probe.model_sha256].append(probe)
+        if probe.quality != "low":
+            by_model[probe.model_sha256].append(probe)
     galleries = list(galleries_that_label().filter(model_sha256__in=by_model)) if by_model else []
     for gallery in galleries:
         mine = by_model[gallery.model_sha256]

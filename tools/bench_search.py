@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import psutil
 import psycopg
+from psycopg import sql
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 
 SIZES = (1_000, 100_000, 1_000_000)
 OTHERS, OTHER_FACES = 20, 1_000
+#: An index that does not fit is read from the system's cache page by page, which takes twice as long.
+BUFFERS = "1GB"
 NEIGHBOURS = 10
 WANTED_RECALL = 0.99
 #: Milliseconds that half of the answers may take at most, by the number of faces.
@@ -88,10 +91,14 @@ def main() -> None:
     asked.add_argument(
         "--sizes", default=",".join(map(str, SIZES)), help="faces of each gallery, with commas"
     )
+    asked.add_argument(
+        "--shared-buffers", default=BUFFERS, help="memory of PostgreSQL, which it keeps pages in"
+    )
     asked.add_argument("--probes", type=int, default=200, help="questions of each kind")
     wishes = asked.parse_args()
     sizes = [int(size) for size in wishes.sizes.split(",")]
     with temporary_services() as services:
+        _buffers(services, wishes.shared_buffers)
         _django(services)
         _say(f"{OTHERS} galleries of {OTHER_FACES:,} faces of other teams")
         for number in range(OTHERS):
@@ -111,14 +118,21 @@ def main() -> None:
 def _verdicts(lines: list[Measured]) -> Iterator[str]:
     for one in lines:
         checks = [(f"recall@10 {one.found:.4f}", f"at least {WANTED_RECALL}", one.found >= WANTED_RECALL)]
+        slower = max(one.p50, one.ranked_p50)
         if (most := WANTED_P50.get(one.faces)) is not None:
-            checks.append(
-                (f"p50 {max(one.p50, one.ranked_p50):.1f} ms", f"at most {most:.0f} ms", one.p50 <= most)
-            )
+            checks.append((f"p50 {slower:.1f} ms", f"at most {most:.0f} ms", slower <= most))
         if (most := WANTED_TRAINING.get(one.faces)) is not None:
             checks.append((f"training {one.training:.0f} s", f"at most {most:.0f} s", one.training <= most))
         for what, wanted, holds in checks:
             yield f"{one.faces:>9,} faces: {what}, wanted {wanted}: {'holds' if holds else 'DOES NOT HOLD'}"
+
+
+def _buffers(services: Services, size: str) -> None:
+    """Start the server anew with this much memory for pages, at the address it had."""
+    with psycopg.connect(services.postgres.url("postgres"), autocommit=True) as setting:
+        setting.execute(sql.SQL("ALTER SYSTEM SET shared_buffers = {}").format(size))
+    services.postgres.stop()
+    services.postgres.start(keep_port=True)
 
 
 def _django(services: Services) -> None:
@@ -165,8 +179,12 @@ def _load(services: Services, gallery: Gallery, people: Crowd) -> None:
                 text = f"[{','.join(f'{value:.6g}' for value in vector)}]"
                 rows.write_row((uuid.uuid4(), *common, subjects[number], text, "{}", "now"))
         loading.execute("UPDATE galleries_gallery SET changed_at = now() WHERE id = %s", [gallery.pk])
+    _vacuum(services, "galleries_enrolledface, galleries_subject")
+
+
+def _vacuum(services: Services, tables: str) -> None:
     with psycopg.connect(services.postgres.url("postgres"), autocommit=True) as loading:
-        loading.execute("VACUUM ANALYZE galleries_enrolledface, galleries_subject")
+        loading.execute(f"VACUUM ANALYZE {tables}")
 
 
 @contextmanager
@@ -205,6 +223,8 @@ def _measure(services: Services, size: int, probes: int) -> Measured:
             training = _train(gallery)
         state = TrainedState.objects.get(gallery=gallery, is_current=True)
         disk = _own_size(state.pk.hex) if state.own_table else _shared_size() - before
+        # As autovacuum does within a minute.
+        _vacuum(services, "galleries_searchvector, galleries_trainedstate")
         _say(f"{size:,} faces: asking")
         usual, _ = _ask(gallery, people, confidence=None)
         first, _ = _ask(gallery, people, confidence=None)

@@ -41,6 +41,19 @@ def test_new_photos_are_looked_up_and_strangers_stay_without_a_name(in_team: Tea
     assert looked_up(in_team, *faces) == 0, "a second run has nothing to do"
 
 
+def test_a_face_of_poor_quality_gets_no_name_by_itself_and_a_person_may_name_it(in_team: Team) -> None:
+    gallery = gallery_of(in_team, {"Ada": 1, "Bob": 2})
+    trained(gallery)
+    poor, good = analysed(in_team, 1, 2, view=9)
+    FaceEmbedding.objects.filter(face=poor).update(quality="low")
+    assert looked_up(in_team, poor, good) == 1
+    assert [name_of(face) for face in (poor, good)] == [None, "Bob"]
+    face_label(face=poor, subject=person(gallery, "Ada"))
+    FaceEmbedding.objects.update(looked_up_at=None)
+    assert looked_up(in_team, poor, good) == 0
+    assert name_of(poor) == "Ada"
+
+
 def test_the_photos_of_an_analysis_are_sent_to_be_looked_up_once_they_are_stored(
     in_team: Team, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
