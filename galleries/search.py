@@ -138,9 +138,16 @@ def identify(
     if not 1 <= count <= MOST_CANDIDATES:
         raise ValueError(f"Ask for 1 to {MOST_CANDIDATES} candidates, not {count}.")
     model = model_of(gallery, model_sha256)
-    most = model.calibration.distance(threshold_among(gallery, confidence))
+    least = threshold_of(gallery, confidence)
+    own = confidence is not None or gallery.threshold is not None
     found = search_sql.people_near(
-        gallery=gallery, probes=probes, sha256=model_sha256, most=most, count=count
+        gallery=gallery,
+        probes=probes,
+        sha256=model_sha256,
+        most=model.calibration.distance(least),
+        count=count,
+        # As `threshold_among` has it, without asking the database twice.
+        among=None if own else lambda people: model.calibration.distance(confidence_among(people)),
     )
     return [_candidates(near, model) for near in found]
 

@@ -2,7 +2,7 @@
 probes.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -36,7 +36,8 @@ TRIES = 3
 # Probes of another model than the state's, which was exchanged a moment ago, are not compared: pgvector would
 # fail on another number of numbers.
 _NEAR = """
-SELECT state.id, state.own_table, state.model_sha256, state.face_count, near.number, near.distance,
+SELECT state.id, state.own_table, state.model_sha256, state.face_count, state.subject_count,
+    near.number, near.distance,
     CASE WHEN face.subject_id IS NULL OR person.id IS NOT NULL THEN face.id END, person.id
 FROM galleries_trainedstate AS state
 LEFT JOIN LATERAL (
@@ -79,6 +80,7 @@ class _State:
     own_table: bool
     model_sha256: str
     face_count: int
+    subject_count: int
 
 
 def text_of(vector: Sequence[float]) -> str:
@@ -87,12 +89,19 @@ def text_of(vector: Sequence[float]) -> str:
 
 
 def people_near(
-    *, gallery: Gallery, probes: Sequence[Sequence[float]], sha256: str, most: float, count: int
+    *,
+    gallery: Gallery,
+    probes: Sequence[Sequence[float]],
+    sha256: str,
+    most: float,
+    count: int,
+    among: Callable[[int], float] | None = None,
 ) -> list[list[Near]]:
     """For each probe the nearest `count` people within the distance `most`, each once, the nearest first.
 
-    In a gallery of faces each face is somebody. Raises Refusal `gallery_not_trained`, `gallery_training`,
-    `models_differ`.
+    among: the distance, at most `most`, that counts among so many people; how many there are is read with the
+    answer. In a gallery of faces each face is somebody. Raises Refusal `gallery_not_trained`,
+    `gallery_training`, `models_differ`.
     """
     first = max(FIRST, PER_CANDIDATE * count)
     # So many vectors hold enough people, however many faces each has: all of them and the template.
@@ -102,7 +111,7 @@ def people_near(
     answers: list[list[Near]] = [[] for _ in probes]
     left = {number: text_of(probe) for number, probe in enumerate(probes)}
     for limit, exact in ((first, False), (first * WIDER, False), (all_of_them, True)):
-        rows = _rows(gallery, left, sha256, most=most, limit=limit, exact=exact)
+        rows = _rows(gallery, left, sha256, most=most, limit=limit, exact=exact, among=among)
         for number in list(left):
             answers[number] = _each_once(rows[number], alone=alone)[:count]
             # Fewer than asked for: the others are further away than `most`, or there are none.
@@ -145,7 +154,14 @@ def _each_once(rows: Sequence[Near], *, alone: bool) -> list[Near]:
 
 
 def _rows(
-    gallery: Gallery, probes: dict[int, str], sha256: str, *, most: float, limit: int, exact: bool
+    gallery: Gallery,
+    probes: dict[int, str],
+    sha256: str,
+    *,
+    most: float,
+    limit: int,
+    exact: bool,
+    among: Callable[[int], float] | None = None,
 ) -> dict[int, list[Near]]:
     """By the probe's number the nearest vectors within `most`, at most `limit`, the nearest first."""
     params = {
@@ -159,9 +175,13 @@ def _rows(
     state, rows = _answer(gallery, params, exact=exact)
     if state.model_sha256 != sha256:
         raise refuse("models_differ")
+    if among is not None:
+        alone = gallery.holds == Gallery.Holds.FACES
+        most = among(state.face_count if alone else state.subject_count)
     found: dict[int, list[Near]] = {number: [] for number in probes}
     for number, near in rows:
-        found[number].append(near)
+        if near.distance <= most:
+            found[number].append(near)
     return found
 
 
@@ -209,7 +229,7 @@ def _ask(
         rows = cursor.fetchall()
     if not rows:
         raise _no_state(gallery)
-    return _State(*rows[0][:4]), list(_near_of(rows))
+    return _State(*rows[0][:5]), list(_near_of(rows))
 
 
 def _near_of(rows: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, Near]]:
