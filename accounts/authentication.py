@@ -21,11 +21,11 @@ class ApiKeyAuthentication(BaseAuthentication):
     """Turns a key into an `Access`; a wrong key is refused even when a session would do."""
 
     def authenticate(self, request: Request) -> tuple[Any, ApiKey] | None:
-        words = get_authorization_header(request).decode("latin-1").split()
-        if not words or words[0].lower() != "bearer":
+        text = self.key_text(request)
+        if text is None:
             return None
         address = client_address(request._request)  # noqa: SLF001
-        key = api_key_authenticate(text=words[1], address=address) if len(words) == 2 else None
+        key = api_key_authenticate(text=text, address=address)
         if key is None:
             raise AuthenticationFailed(
                 "This API key is unknown, revoked or expired. Send 'Authorization: Bearer es_...' "
@@ -37,6 +37,13 @@ class ApiKeyAuthentication(BaseAuthentication):
         name_actor(replace(current_actor(), user_id=None, name=key.name, api_key=key.identifier))
         structlog.contextvars.bind_contextvars(team_id=str(key.team_id), api_key=key.identifier)
         return AnonymousUser(), key
+
+    def key_text(self, request: Request) -> str | None:
+        """What was sent as a key; None when nothing was."""
+        words = get_authorization_header(request).decode("latin-1").split()
+        if not words or words[0].lower() != "bearer":
+            return None
+        return words[1] if len(words) == 2 else ""
 
     def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="EmotionSite"'

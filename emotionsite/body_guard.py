@@ -10,6 +10,8 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
+from .dialects import error_in_dialect
+
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -42,7 +44,7 @@ class BodyGuard:
         limit = self._limit(scope["path"])
         announced = _content_length(scope)
         if announced is not None and announced > limit:
-            await _refuse_too_large(send, limit)
+            await _refuse_too_large(send, scope["path"], limit)
             return
         received = 0
         started = False
@@ -65,18 +67,17 @@ class BodyGuard:
         except _TooLarge:
             if started:
                 raise
-            await _refuse_too_large(send, limit)
+            await _refuse_too_large(send, scope["path"], limit)
         except OSError as error:
             if started or error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
-            await _problem(
-                send, 507, "storage_full", "The server has no room left for this request. Nothing was stored."
-            )
+            sentence = "The server has no room left for this request. Nothing was stored."
+            await _problem(send, scope["path"], 507, "storage_full", sentence)
 
 
-async def _refuse_too_large(send: Send, limit: int) -> None:
+async def _refuse_too_large(send: Send, path: str, limit: int) -> None:
     sentence = f"The request is larger than the {limit / 1024**2:.1f} MB this server takes at once."
-    await _problem(send, 413, "file_too_large", sentence)
+    await _problem(send, path, 413, "file_too_large", sentence)
 
 
 def _content_length(scope: Scope) -> int | None:
@@ -86,13 +87,12 @@ def _content_length(scope: Scope) -> int | None:
     return None
 
 
-async def _problem(send: Send, status: int, code: str, sentence: str) -> None:
-    body = json.dumps(
-        {"type": "about:blank", "title": code, "status": status, "code": code, "detail": sentence}
-    )
-    content = body.encode()
+async def _problem(send: Send, path: str, status: int, code: str, sentence: str) -> None:
+    said = error_in_dialect(path, status=status, code=code, sentence=sentence)
+    usual = {"type": "about:blank", "title": code, "status": status, "code": code, "detail": sentence}
+    content = json.dumps(said or usual).encode()
     headers = [
-        (b"content-type", b"application/problem+json"),
+        (b"content-type", b"application/problem+json" if said is None else b"application/json"),
         (b"content-length", str(len(content)).encode()),
         # The rest of the body is not read, so the connection cannot carry another request.
         (b"connection", b"close"),

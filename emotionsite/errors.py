@@ -5,10 +5,11 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from redis.exceptions import RedisError
 
+from .dialects import error_in_dialect
 from .problems import problem_response
 
 API_PREFIX = "/api/"
@@ -38,6 +39,9 @@ CSRF_SENTENCE = (
 def _answer(request: HttpRequest, status: int, sentence: str = "") -> HttpResponse:
     code, usual = SENTENCES[status]
     sentence = sentence or usual
+    said = error_in_dialect(request.path, status=status, code=code, sentence=sentence)
+    if said is not None:
+        return JsonResponse(said, status=status)
     if request.path.startswith(API_PREFIX):
         return problem_response(status=status, code=code, detail=sentence)
     # The frame asks the database who is signed in; an error page must not need the database.

@@ -1,8 +1,9 @@
 """All routes. Every one of them stands in the tenant table of tests/tenants/table.py."""
 
 from django.contrib import admin
-from django.urls import include, path, register_converter
+from django.urls import include, path, re_path, register_converter
 
+from compat.face_v1.urls import PREFIX as FACE_V1
 from media_jobs.responses import PartConverter
 from media_jobs.team_views.removals import account_delete
 
@@ -25,6 +26,7 @@ urlpatterns = [
     path("api/v1/", include("accounts.api.urls")),
     path("api/v1/", include("media_jobs.api.urls")),
     path("api/v1/", include("galleries.api.urls")),
+    re_path(FACE_V1, include("compat.face_v1.urls")),
     path("admin/", admin.site.urls),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),

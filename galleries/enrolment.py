@@ -6,6 +6,7 @@ keeps: photo, gallery, person, and the row that counts what the team uses last.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -65,14 +66,17 @@ def face_enrol(
     box: Box | None = None,
     user: User | None = None,
     notes: str = "",
+    detection: str | None = None,
+    most: int | None = None,
     begun: float | None = None,
 ) -> EnrolledFace:
     """Enrol a face for a person, or in a gallery of faces (`subject` None), from exactly one source.
 
     content: bytes of a picture, at which a worker looks now; it counts as one analysed picture, unless the
     face is refused. temporary_face: id of a kept face. photo_face: id of a face of a stored photo. box: which
-    face of the picture is meant (left, top, width, height in its pixels). begun: when the client began to
-    wait. The caller is inside the team's scope and in no transaction.
+    face of the picture is meant (left, top, width, height in its pixels). detection: how faces are found in
+    it (`media_jobs.detect.DETECTIONS`). most: faces that the whole gallery may hold, where that is limited.
+    begun: when the client began to wait. The caller is inside the team's scope and in no transaction.
 
     Raises Refusal, and then nothing is stored: `face_source_missing`, `face_not_found`, `several_faces`,
     `box_without_face`, `photo_face_without_vector`, those of `temporary_face_get`, `model_of`,
@@ -84,13 +88,27 @@ def face_enrol(
     if subject is not None:
         # Looked at before a worker is asked; what counts is looked at again under the lock.
         _room_check(subject)
+    whose = _Whose(gallery, subject, user, notes, most)
+    if most is not None:
+        _space_check(gallery, most)
     if content is not None:
-        return _picture_enrol(gallery, subject, content, box, user, notes, begun)
+        return _picture_enrol(whose, content, box, detection, begun)
     if temporary_face is not None:
-        return _temporary_enrol(gallery, subject, temporary_face, user, notes)
+        return _temporary_enrol(whose, temporary_face)
     if photo_face is not None:
-        return _photo_face_enrol(gallery, subject, photo_face, user, notes)
+        return _photo_face_enrol(whose, photo_face)
     raise refuse("face_source_missing")
+
+
+@dataclass(frozen=True)
+class _Whose:
+    """Where a face is to go, and what is to be said of it."""
+
+    gallery: Gallery
+    subject: Subject | None
+    user: User | None
+    notes: str
+    most: int | None
 
 
 def _place_check(gallery: Gallery, subject: Subject | None) -> None:
@@ -108,39 +126,50 @@ def _room_check(subject: Subject) -> None:
         raise refuse("subject_full", name=subject.name, count=count + 1, limit=MAX_FACES_PER_SUBJECT)
 
 
+def _space_check(gallery: Gallery, most: int) -> None:
+    """Raises Refusal `gallery_full`. Faces are counted up to the limit only."""
+    if EnrolledFace.objects.filter(gallery=gallery).order_by()[:most].count() >= most:
+        raise refuse("gallery_full", limit=most)
+
+
 def _picture_enrol(
-    gallery: Gallery,
-    subject: Subject | None,
-    content: bytes,
-    box: Box | None,
-    user: User | None,
-    notes: str,
-    begun: float | None,
+    whose: _Whose, content: bytes, box: Box | None, detection: str | None, begun: float | None
 ) -> EnrolledFace:
-    team = gallery.team
-    model = model_of(gallery)
+    team = whose.gallery.team
     probe = picture_probe(
-        team=team, content=content, model=model, box=box, crops=gallery.keep_crops, begun=begun
+        team=team,
+        content=content,
+        model=model_of(whose.gallery),
+        box=box,
+        crops=whose.gallery.keep_crops,
+        detection=detection,
+        begun=begun,
     )
     try:
-        return face_enrol_found(
-            gallery=gallery,
-            subject=subject,
-            found=face_chosen(probe=probe, box=box),
-            picture_sha256=probe.picture_sha256,
-            user=user,
-            notes=notes,
-        )
+        return _enrol(whose, face_chosen(probe=probe, box=box), probe.picture_sha256)
     except Refusal:
         probe_give_back(team=team, probe=probe)
         raise
 
 
-def _temporary_enrol(
-    gallery: Gallery, subject: Subject | None, face_id: UUID, user: User | None, notes: str
+def _enrol(
+    whose: _Whose, found: ProbeFace, picture_sha256: str, source: Face | None = None
 ) -> EnrolledFace:
+    return face_enrol_found(
+        gallery=whose.gallery,
+        subject=whose.subject,
+        found=found,
+        picture_sha256=picture_sha256,
+        user=whose.user,
+        notes=whose.notes,
+        source=source,
+        most=whose.most,
+    )
+
+
+def _temporary_enrol(whose: _Whose, face_id: UUID) -> EnrolledFace:
     face = temporary_face_get(face_id)
-    if face.model_sha256 != gallery.model_sha256:
+    if face.model_sha256 != whose.gallery.model_sha256:
         raise refuse("face_model_differs", model=face.model)
     found = ProbeFace(
         box=(face.left, face.top, face.width, face.height),
@@ -149,19 +178,11 @@ def _temporary_enrol(
         quality=face.quality,
         reasons=tuple(face.quality_reasons),
     )
-    return face_enrol_found(
-        gallery=gallery,
-        subject=subject,
-        found=found,
-        picture_sha256=face.picture_sha256,
-        user=user,
-        notes=notes,
-    )
+    return _enrol(whose, found, face.picture_sha256)
 
 
-def _photo_face_enrol(
-    gallery: Gallery, subject: Subject | None, face_id: UUID, user: User | None, notes: str
-) -> EnrolledFace:
+def _photo_face_enrol(whose: _Whose, face_id: UUID) -> EnrolledFace:
+    gallery = whose.gallery
     if not gallery.team.analyze_identity:
         raise refuse("identity_switched_off")
     face = Face.objects.select_related("media").filter(pk=face_id).first()
@@ -172,15 +193,8 @@ def _photo_face_enrol(
         raise refuse("photo_face_without_vector")
     if vector.model_sha256 != gallery.model_sha256:
         raise refuse("face_model_differs", model=vector.model)
-    return face_enrol_found(
-        gallery=gallery,
-        subject=subject,
-        found=photo_face_found(face=face, vector=vector, crops=gallery.keep_crops),
-        picture_sha256=face.media.sha256,
-        user=user,
-        notes=notes,
-        source=face,
-    )
+    found = photo_face_found(face=face, vector=vector, crops=gallery.keep_crops)
+    return _enrol(whose, found, face.media.sha256, source=face)
 
 
 def photo_face_found(*, face: Face, vector: FaceEmbedding, crops: bool) -> ProbeFace:
@@ -221,14 +235,16 @@ def face_enrol_found(
     user: User | None = None,
     notes: str = "",
     source: Face | None = None,
+    most: int | None = None,
 ) -> EnrolledFace:
     """Enrol a face that was found already by the gallery's model, with the crop it carries if it has one.
 
     picture_sha256: of the picture it is in, '' when unknown. source: the face of a stored photo that it is.
+    most: as in `face_enrol`.
     Raises Refusal, and then nothing is stored: `face_too_small`, `face_too_blurred`, `face_quality_low`,
     `face_duplicate` (its `extra` names the `face_id` there is), `subject_full`, `consent_ended`,
     `gallery_unknown`, `subject_unknown`, `face_unknown`, `gallery_model_changed`, `gallery_holds_faces`,
-    `gallery_holds_subjects`, `quota_faces`, `quota_storage`, `storage_full`. The caller is inside the team's
+    `gallery_holds_subjects`, `gallery_full`, `quota_faces`, `quota_storage`, `storage_full`. The caller is inside the team's
     scope.
     """
     _place_check(gallery, subject)
@@ -240,6 +256,8 @@ def face_enrol_found(
         if source is not None:
             _source_lock(source)
         locked = _gallery_lock(gallery)
+        if most is not None:
+            _space_check(locked, most)
         if subject is not None:
             _room_check(_subject_lock(subject, locked))
         # Those that came in meanwhile.

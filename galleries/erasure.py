@@ -38,6 +38,8 @@ FACES_CHUNK = 500
 #: A gallery of more faces is erased by a job with progress.
 FACES_AT_ONCE = 2_000
 MOST_PEOPLE = 10_000
+#: Namespace of galleries that a job erases: their own keys are free again.
+ERASING = "erasing"
 #: The `reason` of `subjects_erase` when consent has ended: the record has a word of its own for it.
 CONSENT_ENDED = "consent_ended"
 
@@ -180,19 +182,22 @@ def _jobs_forget(team: Team, gallery_ids: Sequence[UUID]) -> None:
 def gallery_erase(*, gallery: Gallery, user: User | None = None) -> Removal | None:
     """Erase a gallery with everybody in it: now, or by a job with progress where it holds many faces.
 
-    Returns that job, None when all is done. The caller is inside the team's scope.
+    Returns that job, None when all is done. Its key is free at once, also while the job is at work. The
+    caller is inside the team's scope.
     """
     faces = gallery.faces.count()
     if faces <= FACES_AT_ONCE:
         galleries_erase(team=gallery.team, gallery_ids=[gallery.pk])
         return None
-    return removal_create(
-        team=gallery.team,
-        kind=Removal.Kind.GALLERY,
-        part_ids=[str(gallery.pk)],
-        total=faces + gallery.subjects.count() + 1,
-        user=user,
-    )
+    with transaction.atomic():
+        Gallery.objects.filter(pk=gallery.pk).update(namespace=ERASING, key=gallery.pk.hex)
+        return removal_create(
+            team=gallery.team,
+            kind=Removal.Kind.GALLERY,
+            part_ids=[str(gallery.pk)],
+            total=faces + gallery.subjects.count() + 1,
+            user=user,
+        )
 
 
 def galleries_erase(*, team: Team, gallery_ids: Sequence[UUID]) -> int:

@@ -32,6 +32,18 @@ REFUSALS: dict[str, tuple[int, str]] = {
         409,
         "'{name}' would have {count} faces, and a person may have {limit}. Remove some of the faces first.",
     ),
+    "galleries_full": (
+        409,
+        "The team may have {limit} galleries of this kind, and has them. Erase one first.",
+    ),
+    "gallery_people_full": (
+        409,
+        "The gallery may hold {limit} people, and holds them. Erase somebody first, or use another one.",
+    ),
+    "gallery_full": (
+        409,
+        "The gallery may hold {limit} faces, and holds them. Remove some of them first, or use another one.",
+    ),
     "merge_of_one": (
         409,
         "Merging needs two different people of the gallery. Name at least one other than the one that stays.",

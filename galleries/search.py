@@ -80,11 +80,12 @@ class Grouped:
 
 @dataclass(frozen=True)
 class Probe:
-    """A vector and the model that made it."""
+    """A vector and the model that made it; `model_alias` is the name by which a dialect asked for it, if any."""
 
     embedding: list[float]
     model: str
     model_sha256: str
+    model_alias: str = ""
 
 
 def threshold_of(gallery: Gallery, confidence: float | None = None) -> float:
@@ -216,11 +217,13 @@ def find_similar(
     mode: Mode = "match_person",
     count: int = 20,
     confidence: float | None = None,
+    trained: bool = True,
 ) -> list[Similar]:
     """Faces that look like the probe, best first: of a gallery's trained state, or of temporary faces by id.
 
     mode: `match_person` leaves out who is somebody else by the threshold, `match_face` only ranks. count:
-    faces at most, 1 to 1000. Raises Refusal `models_differ`, and those of `identify` or
+    faces at most, 1 to 1000. trained False: look at the gallery's faces as they are now, all of them, which
+    is for small galleries that are never trained. Raises Refusal `models_differ`, and those of `identify` or
     `temporary_faces_get`.
     """
     if isinstance(among, Gallery):
@@ -229,7 +232,8 @@ def find_similar(
         model, least = model_named(probe.model), USUAL_THRESHOLD if confidence is None else confidence
     most = model.calibration.distance(least if mode == "match_person" else 0.0)
     if isinstance(among, Gallery):
-        near = search_sql.faces_near(
+        faces_near = search_sql.faces_near if trained else search_sql.enrolled_near
+        near = faces_near(
             gallery=among, probe=probe.embedding, sha256=probe.model_sha256, most=most, count=count
         )
         found = [(one.face_id, one.subject_id, one.distance) for one in near if one.face_id is not None]
@@ -279,7 +283,7 @@ def vectors_of(face_ids: Sequence[UUID]) -> list[Probe]:
 
 def probe_of(face: TemporaryFace) -> Probe:
     """The vector of a temporary face."""
-    return Probe(list(face.embedding), face.model, face.model_sha256)
+    return Probe(list(face.embedding), face.model, face.model_sha256, face.model_alias)
 
 
 def matrix_of(faces: Iterable[TemporaryFace]) -> "np.ndarray[tuple[int, int], np.dtype[np.float64]]":

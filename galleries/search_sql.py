@@ -65,6 +65,23 @@ ORDER BY near.number, near.distance, near.face_id
 """
 
 
+_ENROLLED = """
+SELECT near.id, near.subject_id, near.distance
+FROM galleries_gallery AS gallery
+LEFT JOIN LATERAL (
+    SELECT face.id, face.subject_id, face.embedding <-> %(probe)s::halfvec AS distance
+    FROM galleries_enrolledface AS face
+    LEFT JOIN galleries_subject AS person ON person.id = face.subject_id
+    WHERE face.gallery_id = gallery.id
+        AND (person.consent_until IS NULL OR person.consent_until > statement_timestamp())
+        AND face.embedding <-> %(probe)s::halfvec <= %(most)s
+    ORDER BY distance, face.id LIMIT %(limit)s
+) AS near ON true
+WHERE gallery.id = %(gallery)s AND gallery.model_sha256 = %(sha256)s
+ORDER BY near.distance, near.id
+"""
+
+
 @dataclass(frozen=True)
 class Near:
     """Somebody near a probe, by distance. face_id: the nearest face of theirs that was fetched."""
@@ -134,6 +151,23 @@ def faces_near(
         if len(faces) >= count or len(rows) < limit:
             break
     return faces[:count]
+
+
+def enrolled_near(
+    *, gallery: Gallery, probe: Sequence[float], sha256: str, most: float, count: int
+) -> list[Near]:
+    """The same among the faces that are enrolled now, without an index. Raises Refusal `models_differ`.
+
+    Faces of people whose consent has ended are left out, as in trained states.
+    """
+    params = {"gallery": gallery.pk, "sha256": sha256, "probe": text_of(probe), "most": most, "limit": count}
+    with connection.cursor() as cursor:
+        cursor.execute(_ENROLLED, params)
+        rows = cursor.fetchall()
+    # One row without a face says that the gallery's model is the probe's and no face is near.
+    if not rows:
+        raise refuse("models_differ")
+    return [Near(face_id, subject_id, distance) for face_id, subject_id, distance in rows if face_id]
 
 
 def _each_once(rows: Sequence[Near], *, alone: bool) -> list[Near]:

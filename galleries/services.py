@@ -31,12 +31,20 @@ def model_named(name: str) -> RecognitionModel:
 
 @transaction.atomic
 def gallery_create(
-    *, team: Team, name: str, key: str = "", model: str = "", user: User | None = None, **options: Any
+    *,
+    team: Team,
+    name: str,
+    key: str = "",
+    model: str = "",
+    user: User | None = None,
+    most: int | None = None,
+    **options: Any,
 ) -> Gallery:
     """Make a gallery, pinned to a recognition model (the installation's without one).
 
-    key: made of the name where it is ''. options: further fields of `Gallery`. Raises Refusal
-    `gallery_key_taken`, `model_unknown`, ValidationError for a value that cannot be. The caller is inside the
+    key: made of the name where it is ''. most: galleries that the team may have in this namespace, where
+    that is limited. options: further fields of `Gallery`. Raises Refusal `gallery_key_taken`,
+    `galleries_full`, `model_unknown`, ValidationError for a value that cannot be. The caller is inside the
     team's scope.
     """
     made_by = model_named(model) if model else photo_model()
@@ -55,6 +63,11 @@ def gallery_create(
             gallery.save(force_insert=True)
     except IntegrityError as error:
         raise refuse("gallery_key_taken", key=gallery.key) from error
+    if most is not None:
+        # Whoever makes another one at the same moment waits here, and counts this one.
+        list(Team.objects.select_for_update(no_key=True).filter(pk=team.pk).values("pk"))
+        if Gallery.objects.filter(namespace=gallery.namespace).order_by()[: most + 1].count() > most:
+            raise refuse("galleries_full", limit=most)
     record("gallery.created", team=team, obj=gallery)
     # The moment it was made is the database's.
     gallery.refresh_from_db(fields=["changed_at"])
@@ -75,11 +88,18 @@ def _free_key(name: str, namespace: str) -> str:
 
 @transaction.atomic
 def subject_create(
-    *, gallery: Gallery, name: str, external_id: str = "", user: User | None = None, **options: Any
+    *,
+    gallery: Gallery,
+    name: str,
+    external_id: str = "",
+    user: User | None = None,
+    most: int | None = None,
+    **options: Any,
 ) -> Subject:
     """Enrol a person in a gallery, without a face yet.
 
-    options: further fields of `Subject`. Raises Refusal `gallery_holds_faces`, `subject_id_taken`,
+    most: people that the gallery may hold, where that is limited. options: further fields of `Subject`.
+    Raises Refusal `gallery_holds_faces`, `gallery_people_full`, `gallery_unknown`, `subject_id_taken`,
     ValidationError for a value that cannot be. The caller is inside the team's scope.
     """
     if gallery.holds != Gallery.Holds.SUBJECTS:
@@ -95,6 +115,8 @@ def subject_create(
     subject.full_clean(
         exclude=["team", "gallery", "created_by"], validate_unique=False, validate_constraints=False
     )
+    if most is not None:
+        _people_check(gallery, most)
     try:
         with transaction.atomic():
             subject.save(force_insert=True)
@@ -102,6 +124,14 @@ def subject_create(
         raise refuse("subject_id_taken", external_id=external_id) from error
     record("subject.created", team=gallery.team, obj=subject, gallery_id=str(gallery.pk))
     return subject
+
+
+def _people_check(gallery: Gallery, most: int) -> None:
+    """Hold the gallery, so that two requests cannot both make its last person. Raises Refusal."""
+    if not list(Gallery.objects.select_for_update(no_key=True).filter(pk=gallery.pk).values("pk")):
+        raise refuse("gallery_unknown")
+    if Subject.objects.filter(gallery=gallery).order_by()[:most].count() >= most:
+        raise refuse("gallery_people_full", limit=most)
 
 
 #: What of a gallery can be changed. Its model is changed by re-embedding, what it holds not at all.

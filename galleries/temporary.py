@@ -39,7 +39,7 @@ def _model(name: str) -> RecognitionModel:
 
 
 def _keep(
-    team: Team, answer: Mapping[str, Any], model: RecognitionModel, sha256: str, seconds: int
+    team: Team, answer: Mapping[str, Any], model: RecognitionModel, asked_as: str, sha256: str, seconds: int
 ) -> tuple[list[UUID], datetime]:
     """Keep detected faces as the worker described them: the id of each, and when they are forgotten."""
     worker_check(team=team, answer=answer, model=model, taken_at=timezone.now())
@@ -50,6 +50,7 @@ def _keep(
             embedding=vector_of_text(face["embedding"]),
             model=model.name,
             model_sha256=model.sha256,
+            model_alias=asked_as if asked_as != model.name else "",
             quality=face["quality"]["for_recognition"],
             quality_reasons=reasons_of(face),
             picture_sha256=sha256,

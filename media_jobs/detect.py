@@ -68,6 +68,7 @@ class Question:
     `seconds` is how long it waits. What the programs of this server may want to know beside it: with the name
     of a recognition model in `recognition`, each face's vector by it; with `crops`, small pictures of the
     faces (`media_jobs.crops`); `near` (left, top, width, height) leaves both out for faces outside this box.
+    `least_side` leaves out faces that are smaller, as `media_jobs.detect_work.large_enough` says.
     """
 
     parts: tuple[str, ...] = USUAL_PARTS
@@ -77,6 +78,7 @@ class Question:
     recognition: str | None = None
     crops: bool = False
     near: tuple[float, float, float, float] | None = None
+    least_side: float | None = None
 
 
 @cache
@@ -150,7 +152,7 @@ def picture_detect_and_keep(
     )
     answer = picture_detect(team=team, content=content, question=wanted, begun=begun)
     sha256 = hashlib.sha256(content).hexdigest()
-    ids, until = keeper.keep(team, answer, model, sha256, seconds)
+    ids, until = keeper.keep(team, answer, model, recognition, sha256, seconds)
     for face, face_id in zip(answer["faces"], ids, strict=True):
         face["face_id"] = str(face_id)
         # Asked for the sake of the kept face alone.
@@ -204,7 +206,7 @@ def _send(ticket: str, team: Team, content: bytes, question: Question, end: floa
             "parts": sorted(_engine_parts(team, question)),
             "detection": question.detection,
             "max_faces": question.max_faces,
-            **_identity_wishes(question),
+            **_further_wishes(question),
         },
         queue=QUEUE,
         expires=left,
@@ -221,9 +223,10 @@ def _engine_parts(team: Team, question: Question) -> set[str]:
     return wanted | ({"embedding"} if question.recognition is not None else set())
 
 
-def _identity_wishes(question: Question) -> dict[str, Any]:
-    """What a task is told of vectors and crops: nothing where none are wanted, as most often."""
-    wishes = {"recognition": question.recognition, "crops": question.crops, "near": question.near}
+def _further_wishes(question: Question) -> dict[str, Any]:
+    """What else a task is told: nothing of what is not wanted, which is most often all of it."""
+    names = ("recognition", "crops", "near", "least_side")
+    wishes = {name: getattr(question, name) for name in names}
     return {name: wish for name, wish in wishes.items() if wish}
 
 

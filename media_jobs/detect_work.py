@@ -35,11 +35,12 @@ def detection_answer(
     engine: Engine,
     crops: bool = False,
     near: Box | None = None,
+    least_side: float | None = None,
 ) -> None:
     """Look at the picture behind a ticket and give the answer; does nothing when nobody waits any more.
 
     asked: names of `media_jobs.detect.PARTS` that the answer holds; what the engine was not asked is None.
-    crops, near: as `media_jobs.detect.Question` has them.
+    crops, near, least_side: as `media_jobs.detect.Question` has them.
     """
     taken = picture_take(ticket)
     if taken is None:
@@ -59,12 +60,23 @@ def detection_answer(
     if isinstance(found, PictureError):
         answer_give(ticket, {"failed": found.reason})
         return
+    if least_side is not None:
+        found = [face for face in found if large_enough(face.box, image.size, least_side)]
     answer_give(
         ticket,
         picture_as_json(
             image, found[:max_faces], asked=asked, versions=engine.model_versions, crops=crops, near=near
         ),
     )
+
+
+def large_enough(box: Box, size: tuple[int, int], least_side: float) -> bool:
+    """Whether a face covers as much as a square of `least_side` pixels does in a picture of 1920x1080, upright
+    or lying; in a larger one the square grows with it, in a smaller one it does not shrink.
+    """
+    _, _, width, height = box
+    scale = max(1.0, max(size) / 1920, min(size) / 1080)
+    return bool(width * height >= (least_side * scale) ** 2)
 
 
 def picture_as_json(

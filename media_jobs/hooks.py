@@ -28,13 +28,13 @@ class FaceKeeper:
 
     `asked` are the parts (`media_jobs.detect.PARTS`) it needs of every face. `model` gives the recognition
     model of a name ('': the usual one) or raises Refusal. `keep` gets the team, a worker's answer
-    (`media_jobs.detect_work.picture_as_json`), the model, the SHA-256 of the picture and how many seconds;
-    it returns the id of each face and when they are forgotten.
+    (`media_jobs.detect_work.picture_as_json`), the model and the name by which it was asked for, the SHA-256
+    of the picture and how many seconds; it returns the id of each face and when they are forgotten.
     """
 
     asked: tuple[str, ...]
     model: Callable[[str], RecognitionModel]
-    keep: Callable[[Team, Mapping[str, Any], RecognitionModel, str, int], tuple[list[UUID], datetime]]
+    keep: Callable[[Team, Mapping[str, Any], RecognitionModel, str, str, int], tuple[list[UUID], datetime]]
 
 
 #: The first one counts.

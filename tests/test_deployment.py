@@ -285,7 +285,7 @@ def variables_read_in(source: str) -> set[str]:
 
 
 def variables_of_the_application() -> set[str]:
-    packages = ("emotionsite", "accounts", "analysis", "media_jobs", "galleries")
+    packages = ("emotionsite", "accounts", "analysis", "media_jobs", "galleries", "compat")
     files = [
         path for package in packages for path in (ROOT / package).rglob("*.py") if "tests" not in path.parts
     ]

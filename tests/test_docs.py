@@ -177,7 +177,7 @@ def test_every_code_a_failed_photo_can_have_is_documented() -> None:
 def test_no_code_is_documented_that_nothing_answers() -> None:
     sources = "".join(
         path.read_text()
-        for package in ("emotionsite", "accounts", "analysis", "media_jobs", "galleries")
+        for package in ("emotionsite", "accounts", "analysis", "media_jobs", "galleries", "compat")
         for path in (ROOT / package).rglob("*.py")
         if "tests" not in path.parts
     )

@@ -17,7 +17,7 @@ from conftest import People
 from emotionsite.api.document import document_text
 
 from .conftest import Web, wait_until_ready
-from .tenants.world import ARGUMENTS, World, make_world
+from .tenants.world import ARGUMENTS, BODIES, World, make_world
 
 pytestmark = [pytest.mark.whole_system, pytest.mark.django_db(transaction=True)]
 
@@ -79,16 +79,25 @@ def document_about(world: World) -> dict[str, Any]:
         operations = document["paths"][doc_path(route)]
         for (kind, name), value in zip(found, values, strict=True):
             for operation in operations.values():
-                schema = parameter_named(operation, name)["schema"]
+                parameter = parameter_named(operation, name)
                 if kind in NOBODYS or not kind:
                     real = value if kind == "int" else str(value)
-                    schema["enum"] = [real, NOBODYS[kind or "str"]]
+                    parameter["example"] = real
+                    parameter["schema"]["enum"] = [real, NOBODYS[kind or "str"]]
+    names = names_of_routes()
     for path, operations in document["paths"].items():
-        for operation in operations.values():
+        for method, operation in operations.items():
             adapt(operation, path)
+            body_add(operation, f"{method.upper()} {names[path]}", world)
     photos = document["components"]["schemas"]["NewRemovalRequest"]["properties"]["media_ids"]
     photos["items"]["enum"] = [str(world.photo.pk), NOBODYS["uuid"]]
     return document
+
+
+def body_add(operation: dict[str, Any], name: str, world: World) -> None:
+    """As an example the body that succeeds, where one needs ids of things that exist."""
+    if name in BODIES:
+        operation["requestBody"]["content"]["application/json"]["example"] = BODIES[name](world)
 
 
 def parameter_named(operation: dict[str, Any], name: str) -> dict[str, Any]:
@@ -120,8 +129,13 @@ def answers(log: str) -> dict[str, set[int]]:
     return found
 
 
+def names_of_routes() -> dict[str, str]:
+    """Path as the document writes it -> name of the route."""
+    return {doc_path(route): str(pattern.name) for route, pattern in patterns()}
+
+
 def operations(of: Callable[[str], bool]) -> set[str]:
-    names = {doc_path(route): str(pattern.name) for route, pattern in patterns()}
+    names = names_of_routes()
     paths = json.loads(document_text())["paths"]
     return {
         f"{method.upper()} {names[path]}" for path, item in paths.items() for method in item if of(method)

@@ -33,14 +33,50 @@ class AnsweredBefore(Exception):
         self.response = response
 
 
-class TeamAPIView(APIView):
-    """An API view that runs inside the scope of the team its caller was let into.
+class TeamView(APIView):
+    """A view that runs inside the scope of the team its caller was let into.
 
     `required_scopes` names the right that a method needs where it is not the usual one
     (`accounts.permissions.TeamScope`). Every request counts against the team's rate as soon as it is known
     whose it is, and every answer from there on says what is left of it.
+    """
 
-    The other attributes say what the view understands and answers. They are what it does and what the OpenAPI
+    access: Access
+    rate: Rate | None = None
+    required_scopes: ClassVar[Mapping[str, str]] = {}
+
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        with ExitStack() as self._entered:
+            response = super().dispatch(request, *args, **kwargs)
+            return self._finished(response) if isinstance(response, Response) else response
+
+    def _finished(self, response: Response) -> HttpResponse:
+        """Render while the team's scope is still entered."""
+        return response.render()
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        # Authentication and permission first; only then is it known which team to enter.
+        super().initial(request, *args, **kwargs)
+        self.access = require_access(request._request)  # noqa: SLF001
+        self._entered.enter_context(team_scope(self.access.team))
+
+    def perform_authentication(self, request: Request) -> None:
+        super().perform_authentication(request)
+        access = get_access(request._request)  # noqa: SLF001
+        if access is not None:
+            self.rate = request_take(access)
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        for name, value in (self.rate.headers if self.rate else {}).items():
+            response[name] = value
+        return response
+
+
+class TeamAPIView(TeamView):
+    """A view of the native API.
+
+    Its attributes say what the view understands and answers. They are what it does and what the OpenAPI
     document says of it (`emotionsite.api.schema`):
 
     - `reads`: the serializer of what GET shows; `?fields=` chooses among its fields.
@@ -50,11 +86,8 @@ class TeamAPIView(APIView):
     - `keeps_answers`: whether a POST takes an Idempotency-Key, for which its answer is kept for a day.
     """
 
-    access: Access
-    rate: Rate | None = None
     #: What `?fields=` asked for; None for everything.
     fields: Fields | None = None
-    required_scopes: ClassVar[Mapping[str, str]] = {}
     reads: ClassVar[type[BaseSerializer[Any]] | None] = None
     filters: ClassVar[type[FilterSet] | None] = None
     pagination_class: ClassVar[type[CursorPagination] | None] = None
@@ -64,13 +97,11 @@ class TeamAPIView(APIView):
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         self._first: FirstRequest | None = None
-        with ExitStack() as self._entered:
-            response = super().dispatch(request, *args, **kwargs)
-            return self._finished(response) if isinstance(response, Response) else response
+        return super().dispatch(request, *args, **kwargs)
 
     def _finished(self, response: Response) -> HttpResponse:
-        """Render while the team's scope is still entered: these bytes are what is kept and tagged."""
-        response.render()
+        """These rendered bytes are what is kept and tagged."""
+        super()._finished(response)
         if self._first is not None:
             self._first.keep(response)
         if self.request.method in SAFE_METHODS and response.status_code == 200:
@@ -78,10 +109,7 @@ class TeamAPIView(APIView):
         return response
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        # Authentication and permission first; only then is it known which team to enter.
         super().initial(request, *args, **kwargs)
-        self.access = require_access(request._request)  # noqa: SLF001
-        self._entered.enter_context(team_scope(self.access.team))
         check_names(request.query_params, known=names_of(self, request.method or ""))
         if self.reads is not None and request.method in SAFE_METHODS and "fields" in request.query_params:
             self.fields = parse_fields(request.query_params["fields"], self.reads())
@@ -121,15 +149,3 @@ class TeamAPIView(APIView):
     def wants(self, name: str) -> bool:
         """Whether the caller wants to see this field, so that it has to be read from the database."""
         return self.fields is None or name in self.fields
-
-    def perform_authentication(self, request: Request) -> None:
-        super().perform_authentication(request)
-        access = get_access(request._request)  # noqa: SLF001
-        if access is not None:
-            self.rate = request_take(access)
-
-    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
-        response = super().finalize_response(request, response, *args, **kwargs)
-        for name, value in (self.rate.headers if self.rate else {}).items():
-            response[name] = value
-        return response

@@ -47,6 +47,7 @@ INSTALLED_APPS = [
     "analysis",
     "media_jobs",
     "galleries",
+    "compat",
 ]
 
 MIDDLEWARE = [

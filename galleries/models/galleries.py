@@ -7,7 +7,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Now
+from django.db.models.functions import Collate, Now
 from django_scopes import ScopedManager
 from pgvector.django import HalfVectorField
 
@@ -28,6 +28,7 @@ class Gallery(models.Model):
     digest of its weights. `threshold` is the confidence from which two faces count as one person here, None
     for the usual 0.5. `changed_at` is when its faces last changed, so that it is seen whether training is
     due. `namespace` keeps the keys of the dialects apart: a person group and a face list may share a key.
+    `model_alias` is the name by which the client of a dialect asked for the model, '' for its own name.
     """
 
     class Holds(models.TextChoices):
@@ -47,6 +48,7 @@ class Gallery(models.Model):
     holds = models.CharField(max_length=8, choices=Holds, default=Holds.SUBJECTS, db_default=Holds.SUBJECTS)
     model = models.CharField(max_length=80, help_text="name of the recognition model")
     model_sha256 = models.CharField(max_length=64)
+    model_alias = models.CharField(max_length=20, blank=True, default="", db_default="")
     threshold = models.FloatField(
         null=True, blank=True, validators=[MinValueValidator(0.0), MaxValueValidator(1.0)]
     )
@@ -77,6 +79,8 @@ class Gallery(models.Model):
         indexes = [
             models.Index(fields=["team", "-created_at", "-id"], name="gallery_newest_first"),
             models.Index(fields=["team", "model"], name="gallery_by_model"),
+            # Dialects list by key, in the order of bytes whatever the database's language is.
+            models.Index("team", "namespace", Collate("key", "C"), name="gallery_by_key"),
         ]
 
     def __str__(self) -> str:
@@ -123,6 +127,7 @@ class Subject(models.Model):
             models.Index(fields=["gallery", "-created_at", "-id"], name="subject_newest_first"),
             models.Index(fields=["team", "-created_at", "-id"], name="subject_newest_in_team"),
             models.Index(fields=["gallery", "name", "id"], name="subject_by_name"),
+            models.Index(fields=["gallery", "id"], name="subject_by_id"),
             models.Index(
                 fields=["consent_until"], name="subject_consent_end", condition=Q(consent_until__isnull=False)
             ),
@@ -194,7 +199,8 @@ class EnrolledFace(models.Model):
 class TemporaryFace(models.Model):
     """A detected face that is remembered for a while: its vector and box, no picture.
 
-    After `expires_at` it is as if it did not exist, whether beat has erased it yet or not.
+    After `expires_at` it is as if it did not exist, whether beat has erased it yet or not. `model_alias`: as
+    `Gallery` has it.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -202,6 +208,7 @@ class TemporaryFace(models.Model):
     embedding = HalfVectorField()
     model = models.CharField(max_length=80)
     model_sha256 = models.CharField(max_length=64)
+    model_alias = models.CharField(max_length=20, blank=True, default="", db_default="")
     left = models.FloatField()
     top = models.FloatField()
     width = models.FloatField()
