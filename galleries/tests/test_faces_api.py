@@ -197,7 +197,7 @@ def test_a_picture_that_is_not_taken_leaves_nothing(
 def test_a_poor_picture_is_refused_with_its_reasons_where_the_gallery_says_so(
     people: People, ada: Subject, key: dict[str, str], engine: EngineOfPeople, everything: Any
 ) -> None:
-    from .test_enrolment import POOR
+    from .enrolment_helpers import POOR
 
     with team_scope(people.team):
         Gallery.objects.update(quality_policy="refuse")
