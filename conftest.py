@@ -22,17 +22,19 @@ from emotionsite.api.catalogue import ERRORS, codes_of
 SAMPLES = Path(__file__).resolve().parent / "samples"
 
 
+def storages_in(folder: Path) -> dict[str, Any]:
+    """STORAGES with the files of the product in `folder`."""
+    usual = settings.STORAGES["default"]
+    return {
+        **settings.STORAGES,
+        "default": {**usual, "OPTIONS": {**usual["OPTIONS"], "location": str(folder)}},
+    }
+
+
 @pytest.fixture(autouse=True)
 def empty_places(tmp_path: Path, settings: Settings) -> Iterator[None]:
     """Every test has its own file storage, and a broker and a cache without the leavings of the last one."""
-    files = tmp_path / "files"
-    settings.STORAGES = {
-        **settings.STORAGES,
-        "default": {
-            **settings.STORAGES["default"],
-            "OPTIONS": {**settings.STORAGES["default"]["OPTIONS"], "location": str(files)},
-        },
-    }
+    settings.STORAGES = storages_in(tmp_path / "files")
     client = redis.Redis.from_url(settings.REDIS_URL)
     client.flushall()
     client.close()

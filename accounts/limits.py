@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Case, F, Q, When
+from django.db.models import F
 from django.db.models.functions import Greatest
 from django.utils import timezone
 from redis.exceptions import RedisError
@@ -141,18 +141,37 @@ def pictures_take(*, team: Team, count: int) -> None:
     day = today()
     month = month_of(day)
     limit = limits_of(team).pictures_per_month
-    rows = TeamUsage.objects.filter(team=team)
-    if limit is not None:
-        # A row of a later month was written by a server whose clock is ahead; that month then counts.
-        fits = Q(month__gte=month, pictures__lte=limit - count)
-        rows = rows.filter(fits | Q(month__lt=month) if count <= limit else fits)
-    counted = rows.update(
-        pictures=Case(When(month__lt=month, then=count), default=F("pictures") + count),
-        month=Greatest("month", month),
-    )
+    with connection.cursor() as cursor:
+        figures: dict[str, Any] = {
+            "team": team.pk,
+            "day": day,
+            "month": month,
+            "count": count,
+            "limit": limit,
+        }
+        cursor.execute(_TAKE, figures)
+        counted = cursor.rowcount
     if not counted:
         raise _pictures_refused(team, limit or 0, month)
-    usage_add(team=team, day=day, pictures=count)
+
+
+# Both figures in one statement, because a client waits for it. A row of a later month was written by a server
+# whose clock is ahead; that month then counts.
+_TAKE = """
+WITH counted AS (
+    UPDATE accounts_teamusage SET
+        pictures = CASE WHEN month < %(month)s THEN %(count)s ELSE pictures + %(count)s END,
+        month = greatest(month, %(month)s)
+    WHERE team_id = %(team)s AND (
+        %(limit)s::bigint IS NULL
+        OR CASE WHEN month < %(month)s THEN 0 ELSE pictures END + %(count)s <= %(limit)s
+    )
+    RETURNING team_id
+)
+INSERT INTO accounts_usageday AS kept (team_id, day, requests, pictures, faces)
+SELECT team_id, %(day)s, 0, %(count)s, 0 FROM counted
+ON CONFLICT (team_id, day) DO UPDATE SET pictures = kept.pictures + %(count)s
+"""
 
 
 def _pictures_refused(team: Team, limit: int, month: date) -> Exception:

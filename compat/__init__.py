@@ -1,4 +1,5 @@
 """Dialects: programs written for other services work against this one unchanged.
 
-Each dialect translates requests and answers, nothing else; the work is done by the services of the apps below.
+Each dialect translates requests and answers, nothing else; the work is done by the services of the apps
+below.
 """

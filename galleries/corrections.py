@@ -23,6 +23,7 @@ from .labelling import reject
 from .models import MAX_FACES_PER_SUBJECT, EnrolledFace, FaceLabel, FaceRejection, Gallery, Subject
 from .refusals import refuse
 from .services import subject_create
+from .snapshot_traces import copies_wait, people_join
 from .training import templates_forget
 
 NOTES_LENGTH = 16384
@@ -55,6 +56,7 @@ def subjects_merge(
     _faces_give(moved, subject=kept)
     _faces_drop(kept, folded)
     Subject.objects.filter(pk__in=wanted).delete()
+    people_join(gallery_id=gallery.pk, gone=sorted(wanted), into=kept.pk)
     _record_adopt(kept, gone)
     gallery_changed(gallery)
     # Nobody will erase the names of those who are gone, once they are gone.
@@ -202,6 +204,7 @@ def subjects_move(*, subjects: Sequence[Subject], gallery: Gallery, user: User |
     ids = sorted({one.pk for one in subjects})
     homes = set(Subject.objects.filter(pk__in=ids).values_list("gallery", flat=True))
     galleries = _galleries_lock([*homes, gallery.pk])
+    copies_wait(galleries)
     target = galleries[gallery.pk]
     if target.holds != Gallery.Holds.SUBJECTS:
         raise refuse("gallery_holds_faces")

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -17,7 +18,7 @@ from pgvector.django import L2Distance
 
 from accounts.audit import record
 from accounts.limits import faces_check, storage_check
-from accounts.models import User
+from accounts.models import TeamUsage, User
 from analysis.models import Face, FaceEmbedding
 from media_jobs import files
 from media_jobs.crops import Box, face_cut, overlap
@@ -67,6 +68,7 @@ def face_enrol(
     user: User | None = None,
     notes: str = "",
     detection: str | None = None,
+    least_side: float | None = None,
     most: int | None = None,
     begun: float | None = None,
 ) -> EnrolledFace:
@@ -75,8 +77,10 @@ def face_enrol(
     content: bytes of a picture, at which a worker looks now; it counts as one analysed picture, unless the
     face is refused. temporary_face: id of a kept face. photo_face: id of a face of a stored photo. box: which
     face of the picture is meant (left, top, width, height in its pixels). detection: how faces are found in
-    it (`media_jobs.detect.DETECTIONS`). most: faces that the whole gallery may hold, where that is limited.
-    begun: when the client began to wait. The caller is inside the team's scope and in no transaction.
+    it (`media_jobs.detect.DETECTIONS`); least_side: smaller faces do not count
+    (`media_jobs.detect_work.large_enough`). most: faces that the whole gallery may hold, where that is
+    limited. begun: when the client began to wait. The caller is inside the team's scope and in no
+    transaction.
 
     Raises Refusal, and then nothing is stored: `face_source_missing`, `face_not_found`, `several_faces`,
     `box_without_face`, `photo_face_without_vector`, those of `temporary_face_get`, `model_of`,
@@ -92,7 +96,7 @@ def face_enrol(
     if most is not None:
         _space_check(gallery, most)
     if content is not None:
-        return _picture_enrol(whose, content, box, detection, begun)
+        return _picture_enrol(whose, content, box, detection=detection, least_side=least_side, begun=begun)
     if temporary_face is not None:
         return _temporary_enrol(whose, temporary_face)
     if photo_face is not None:
@@ -127,14 +131,15 @@ def _room_check(subject: Subject) -> None:
 
 
 def _space_check(gallery: Gallery, most: int) -> None:
-    """Raises Refusal `gallery_full`. Faces are counted up to the limit only."""
+    """Raises Refusal `gallery_full`. Faces are counted only in a team that has so many at all."""
+    if TeamUsage.objects.filter(team=gallery.team_id, stored_faces__lt=most).exists():
+        return
     if EnrolledFace.objects.filter(gallery=gallery).order_by()[:most].count() >= most:
         raise refuse("gallery_full", limit=most)
 
 
-def _picture_enrol(
-    whose: _Whose, content: bytes, box: Box | None, detection: str | None, begun: float | None
-) -> EnrolledFace:
+def _picture_enrol(whose: _Whose, content: bytes, box: Box | None, **wishes: Any) -> EnrolledFace:
+    """wishes: further arguments of `picture_probe`."""
     team = whose.gallery.team
     probe = picture_probe(
         team=team,
@@ -142,8 +147,7 @@ def _picture_enrol(
         model=model_of(whose.gallery),
         box=box,
         crops=whose.gallery.keep_crops,
-        detection=detection,
-        begun=begun,
+        **wishes,
     )
     try:
         return _enrol(whose, face_chosen(probe=probe, box=box), probe.picture_sha256)
@@ -152,9 +156,7 @@ def _picture_enrol(
         raise
 
 
-def _enrol(
-    whose: _Whose, found: ProbeFace, picture_sha256: str, source: Face | None = None
-) -> EnrolledFace:
+def _enrol(whose: _Whose, found: ProbeFace, picture_sha256: str, source: Face | None = None) -> EnrolledFace:
     return face_enrol_found(
         gallery=whose.gallery,
         subject=whose.subject,
@@ -244,8 +246,8 @@ def face_enrol_found(
     Raises Refusal, and then nothing is stored: `face_too_small`, `face_too_blurred`, `face_quality_low`,
     `face_duplicate` (its `extra` names the `face_id` there is), `subject_full`, `consent_ended`,
     `gallery_unknown`, `subject_unknown`, `face_unknown`, `gallery_model_changed`, `gallery_holds_faces`,
-    `gallery_holds_subjects`, `gallery_full`, `quota_faces`, `quota_storage`, `storage_full`. The caller is inside the team's
-    scope.
+    `gallery_holds_subjects`, `gallery_full`, `quota_faces`, `quota_storage`, `storage_full`. The caller is
+    inside the team's scope.
     """
     _place_check(gallery, subject)
     _quality_check(gallery, found)
@@ -394,6 +396,8 @@ def face_change(*, face: EnrolledFace, notes: str) -> EnrolledFace:
     """Change what is noted about an enrolled face. Raises Refusal `face_unknown` when it is gone."""
     if not EnrolledFace.objects.filter(pk=face.pk).update(notes=notes):
         raise refuse("face_unknown")
+    if notes != face.notes:
+        record("face.changed", team=face.gallery.team, obj=face, fields=["notes"], **_whose(face))
     face.notes = notes
     return face
 

@@ -1,7 +1,8 @@
 """Erasing people, enrolled faces and galleries for good: rows, vectors, crops, and all that names them.
 
 Vectors of trained states go with the rows they are of, by the database. Locks are taken in the order that
-everybody keeps: jobs, photos, galleries, people, faces, and the row that counts what a team uses last.
+everybody keeps: jobs, photos, galleries, people, faces, snapshots, and the row that counts what a team uses
+last.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -31,12 +32,13 @@ from media_jobs.services import release_files
 
 from .models import EnrolledFace, FaceLabel, Gallery, GalleryJob, Subject
 from .refusals import refuse
+from .snapshot_traces import people_forget, source_forget, source_release
 
 # People, and faces, of one transaction.
 PEOPLE_CHUNK = 50
 FACES_CHUNK = 500
-#: A gallery of more faces is erased by a job with progress.
-FACES_AT_ONCE = 2_000
+#: A gallery of more people and faces is erased by a job with progress.
+MOST_AT_ONCE = 2_000
 MOST_PEOPLE = 10_000
 #: Namespace of galleries that a job erases: their own keys are free again.
 ERASING = "erasing"
@@ -157,6 +159,7 @@ def _traces_erase(team: Team, *, subject_ids: Sequence[UUID], faces: Sequence[En
     redact_objects("subject", people)
     redact_objects("enrolledface", ids)
     redact_mentions(team.pk, people)
+    people_forget(subject_ids=subject_ids, face_ids=[face.pk for face in faces])
     EnrolledFace.objects.filter(pk__in=[face.pk for face in faces]).only("pk").delete()
 
 
@@ -179,23 +182,29 @@ def _jobs_forget(team: Team, gallery_ids: Sequence[UUID]) -> None:
 
 
 # --- Galleries ----------------------------------------------------------------------------------------
-def gallery_erase(*, gallery: Gallery, user: User | None = None) -> Removal | None:
-    """Erase a gallery with everybody in it: now, or by a job with progress where it holds many faces.
+def gallery_erase(
+    *, gallery: Gallery, user: User | None = None, keep_snapshots: bool = False
+) -> Removal | None:
+    """Erase a gallery with everybody in it: now, or by a job with progress where it holds many.
 
-    Returns that job, None when all is done. Its key is free at once, also while the job is at work. The
-    caller is inside the team's scope.
+    Returns that job, None when all is done. Its key is free at once, also while the job is at work.
+    keep_snapshots: snapshots that were taken of it stand for themselves from now on, until their two days are
+    over; otherwise they end. The caller is inside the team's scope.
     """
-    faces = gallery.faces.count()
-    if faces <= FACES_AT_ONCE:
+    if keep_snapshots:
+        source_release(gallery_id=gallery.pk)
+    parts = gallery.faces.count() + gallery.subjects.count()
+    if parts <= MOST_AT_ONCE:
         galleries_erase(team=gallery.team, gallery_ids=[gallery.pk])
         return None
     with transaction.atomic():
         Gallery.objects.filter(pk=gallery.pk).update(namespace=ERASING, key=gallery.pk.hex)
+        source_forget(gallery_id=gallery.pk)
         return removal_create(
             team=gallery.team,
             kind=Removal.Kind.GALLERY,
             part_ids=[str(gallery.pk)],
-            total=faces + gallery.subjects.count() + 1,
+            total=parts + 1,
             user=user,
         )
 
@@ -231,13 +240,17 @@ def _some(rows: QuerySet[Subject] | QuerySet[EnrolledFace], count: int) -> list[
 
 @transaction.atomic
 def _work_stop(gallery_id: UUID) -> None:
-    """Cancel the gallery's jobs, and drop its trained states: vectors go at once, not with each face."""
+    """Cancel the gallery's jobs, end its snapshots, and drop its trained states.
+
+    Vectors go at once, not with each face.
+    """
     GalleryJob.objects.filter(gallery=gallery_id, finished_at=None).update(
         status=GalleryJob.Status.CANCELLED, finished_at=timezone.now()
     )
     gallery = Gallery.objects.select_for_update().filter(pk=gallery_id).first()
     if gallery is not None:
         gallery.states.all().delete()
+        source_forget(gallery_id=gallery_id)
 
 
 @transaction.atomic

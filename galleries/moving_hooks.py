@@ -1,10 +1,10 @@
-"""What erasing, exporting and moving hook into the apps below; `galleries.hooks` calls it."""
+"""What erasing, exporting, moving and snapshots hook into the apps below; `galleries.hooks` calls it."""
 
 from media_jobs import export_content, removals
 from media_jobs.erasure import ERASERS
 from media_jobs.models import Removal
 
-from . import archive_export, archive_import, erasure, reembedding, team_export
+from . import archive_export, archive_import, erasure, reembedding, snapshot_apply, snapshots, team_export
 from .jobs import RUNNERS, after_add
 from .models import GalleryJob
 
@@ -23,3 +23,7 @@ def register() -> None:
     RUNNERS[GalleryJob.Kind.IMPORT] = archive_import.import_steps
     RUNNERS[GalleryJob.Kind.REEMBED] = reembedding.reembed_steps
     after_add(GalleryJob.Kind.IMPORT, archive_import.import_ended)
+    RUNNERS[GalleryJob.Kind.SNAPSHOT] = snapshots.snapshot_steps
+    after_add(GalleryJob.Kind.SNAPSHOT, snapshots.snapshot_ended)
+    RUNNERS[GalleryJob.Kind.APPLY] = snapshot_apply.apply_steps
+    after_add(GalleryJob.Kind.APPLY, snapshot_apply.apply_ended)

@@ -83,6 +83,7 @@ def picture_probe(
     crops: bool = True,
     detection: str | None = None,
     max_faces: int | None = None,
+    least_side: float | None = None,
     seconds: float | None = None,
     begun: float | None = None,
 ) -> Probe:
@@ -90,9 +91,9 @@ def picture_probe(
 
     box: the face that is meant (left, top, width, height in pixels of the upright picture): faces that do not
     touch it are left out. crops: whether small pictures of the faces are wanted. detection, max_faces,
-    seconds, begun: as `media_jobs.detect` has them. Counts as one picture of the team's month, and does not
-    when there is no answer. Raises Refusal of `media_jobs.refusals`; `model_of_worker_differs`. The caller is
-    inside the team's scope and in no transaction.
+    least_side, seconds, begun: as `media_jobs.detect` has them. Counts as one picture of the team's month,
+    and does not when there is no answer. Raises Refusal of `media_jobs.refusals`; `model_of_worker_differs`.
+    The caller is inside the team's scope and in no transaction.
     """
     taken_at = timezone.now()
     question = Question(
@@ -103,6 +104,7 @@ def picture_probe(
         recognition=model.name,
         crops=crops,
         near=box,
+        least_side=least_side,
     )
     begun = time.monotonic() if begun is None else begun
     answer = picture_detect(team=team, content=content, question=question, begun=begun)

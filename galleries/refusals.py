@@ -321,6 +321,18 @@ REFUSALS: dict[str, tuple[int, str]] = {
         409,
         "'{name}' has no enrolled face to compare with. Enrol one first.",
     ),
+    "snapshot_unknown": (
+        404,
+        "There is no such snapshot: it is over, was erased, or is not meant for your team.",
+    ),
+    "snapshot_not_for_team": (
+        403,
+        "Your team is not among those that may apply this snapshot. Add its id to the snapshot's applyScope.",
+    ),
+    "snapshots_full": (
+        403,
+        "The team may have {limit} snapshots at a time, and has them. Erase one first.",
+    ),
     "gallery_job_failed": (
         500,
         "The work on the gallery failed; the worker's log says why. Start it again; if it fails again, tell "

@@ -11,12 +11,12 @@ from uuid import UUID
 
 import numpy as np
 from django.db import connection
-from django.utils import timezone
 
 from ml_models.grouping import group, grouping_distance
 from ml_models.recognition import RecognitionModel
 
 from . import search_sql
+from .consent import consent_ended
 from .models import EnrolledFace, Gallery, Subject, TemporaryFace, TrainedState
 from .refusals import refuse
 from .search_sql import Near, text_of
@@ -80,12 +80,11 @@ class Grouped:
 
 @dataclass(frozen=True)
 class Probe:
-    """A vector and the model that made it; `model_alias` is the name by which a dialect asked for it, if any."""
+    """A vector and the model that made it."""
 
     embedding: list[float]
     model: str
     model_sha256: str
-    model_alias: str = ""
 
 
 def threshold_of(gallery: Gallery, confidence: float | None = None) -> float:
@@ -154,11 +153,16 @@ def identify(
 
 
 def _candidates(near: Sequence[Near], model: RecognitionModel) -> list[Candidate]:
-    sure = model.calibration.confidence(np.array([one.distance for one in near], dtype=np.float64))
     return [
-        Candidate(one.subject_id, one.face_id, float(confidence), one.distance)
-        for one, confidence in zip(near, sure, strict=True)
+        Candidate(one.subject_id, one.face_id, confidence, one.distance)
+        for one, confidence in zip(near, _confidences(near, model), strict=True)
     ]
+
+
+def _confidences(near: Sequence[Near], model: RecognitionModel) -> list[float]:
+    """All at once: one by one, those of a thousand faces take longer than the search."""
+    distances = np.array([one.distance for one in near], dtype=np.float64)
+    return [float(confidence) for confidence in model.calibration.confidence(distances)]
 
 
 def model_of(gallery: Gallery, sha256: str) -> RecognitionModel:
@@ -196,10 +200,15 @@ def verify_subject(probe: Probe, subject: Subject, *, confidence: float | None =
     return _verdict(float(distance), model, threshold_of(subject.gallery, confidence))
 
 
+def consent_check(subject: Subject) -> None:
+    """Raises Refusal `consent_ended` for somebody whom nobody may be compared with any more."""
+    if consent_ended(subject):
+        raise refuse("consent_ended", name=subject.name)
+
+
 def verifiable_check(subject: Subject) -> None:
     """Raises Refusal `consent_ended`, `subject_without_faces` for somebody who cannot be compared with."""
-    if subject.consent_until is not None and subject.consent_until <= timezone.now():
-        raise refuse("consent_ended", name=subject.name)
+    consent_check(subject)
     if not EnrolledFace.objects.filter(subject=subject).exists():
         raise refuse("subject_without_faces", name=subject.name)
 
@@ -226,45 +235,66 @@ def find_similar(
     is for small galleries that are never trained. Raises Refusal `models_differ`, and those of `identify` or
     `temporary_faces_get`.
     """
-    if isinstance(among, Gallery):
-        model, least = model_of(among, probe.model_sha256), threshold_of(among, confidence)
-    else:
-        model, least = model_named(probe.model), USUAL_THRESHOLD if confidence is None else confidence
-    most = model.calibration.distance(least if mode == "match_person" else 0.0)
-    if isinstance(among, Gallery):
-        faces_near = search_sql.faces_near if trained else search_sql.enrolled_near
-        near = faces_near(
-            gallery=among, probe=probe.embedding, sha256=probe.model_sha256, most=most, count=count
-        )
-        found = [(one.face_id, one.subject_id, one.distance) for one in near if one.face_id is not None]
-    else:
-        found = _similar_temporary(probe, among, most, count)
-    return [
-        Similar(face_id, subject_id, model.calibration.confidence(distance), distance)
-        for face_id, subject_id, distance in found
-    ]
+    if not isinstance(among, Gallery):
+        faces = temporary_faces_get(list(dict.fromkeys(among)))
+        return similar_kept(probe, faces, mode=mode, count=count, confidence=confidence)
+    model = model_of(among, probe.model_sha256)
+    faces_near = search_sql.faces_near if trained else search_sql.enrolled_near
+    near = faces_near(
+        gallery=among,
+        probe=probe.embedding,
+        sha256=probe.model_sha256,
+        most=_most(model, mode, threshold_of(among, confidence)),
+        count=count,
+    )
+    return _similar(near, model)
 
 
-def _similar_temporary(
-    probe: Probe, ids: Sequence[UUID], most: float, count: int
-) -> list[tuple[UUID, UUID | None, float]]:
-    faces = temporary_faces_get(list(dict.fromkeys(ids)))
+def similar_kept(
+    probe: Probe,
+    faces: Sequence[TemporaryFace],
+    *,
+    mode: Mode = "match_person",
+    count: int = 20,
+    confidence: float | None = None,
+) -> list[Similar]:
+    """`find_similar` among temporary faces that were read already. Raises Refusal `models_differ`."""
     if any(face.model_sha256 != probe.model_sha256 for face in faces):
         raise refuse("models_differ")
-    distances = np.linalg.norm(matrix_of(faces) - np.asarray(probe.embedding), axis=1)
+    model = model_named(probe.model)
+    most = _most(model, mode, USUAL_THRESHOLD if confidence is None else confidence)
+    # The probe is a row of length 1 as well: a face is at no distance from itself.
+    here = np.asarray(probe.embedding, dtype=np.float64)
+    distances = np.linalg.norm(matrix_of(faces) - here / np.linalg.norm(here), axis=1)
     near = [
-        (face.pk, None, float(distance))
+        (float(distance), face.pk)
         for face, distance in zip(faces, distances, strict=True)
         if distance <= most
     ]
-    near.sort(key=lambda one: (one[2], one[0]))
-    return list(near[:count])
+    return _similar([Near(face_id, None, distance) for distance, face_id in sorted(near)[:count]], model)
+
+
+def _similar(near: Sequence[Near], model: RecognitionModel) -> list[Similar]:
+    return [
+        Similar(one.face_id, one.subject_id, confidence, one.distance)
+        for one, confidence in zip(near, _confidences(near, model), strict=True)
+        if one.face_id is not None
+    ]
+
+
+def _most(model: RecognitionModel, mode: Mode, least: float) -> float:
+    """The distance up to which a face is similar; least: the confidence that `match_person` asks for."""
+    return model.calibration.distance(least if mode == "match_person" else 0.0)
 
 
 # --- Who belongs together? ----------------------------------------------------------------------------
 def group_faces(face_ids: Sequence[UUID]) -> Grouped:
     """2 to 1000 temporary faces by person. Raises `models_differ` and what `temporary_faces_get` does."""
-    faces = temporary_faces_get(list(dict.fromkeys(face_ids)))
+    return group_kept(temporary_faces_get(list(dict.fromkeys(face_ids))))
+
+
+def group_kept(faces: Sequence[TemporaryFace]) -> Grouped:
+    """`group_faces` of temporary faces that were read already. Raises Refusal `models_differ`."""
     if len({face.model_sha256 for face in faces}) > 1:
         raise refuse("models_differ")
     calibration = model_named(faces[0].model).calibration
@@ -283,7 +313,7 @@ def vectors_of(face_ids: Sequence[UUID]) -> list[Probe]:
 
 def probe_of(face: TemporaryFace) -> Probe:
     """The vector of a temporary face."""
-    return Probe(list(face.embedding), face.model, face.model_sha256, face.model_alias)
+    return Probe(list(face.embedding), face.model, face.model_sha256)
 
 
 def matrix_of(faces: Iterable[TemporaryFace]) -> "np.ndarray[tuple[int, int], np.dtype[np.float64]]":

@@ -160,7 +160,13 @@ def enrolled_near(
 
     Faces of people whose consent has ended are left out, as in trained states.
     """
-    params = {"gallery": gallery.pk, "sha256": sha256, "probe": text_of(probe), "most": most, "limit": count}
+    params: dict[str, Any] = {
+        "gallery": gallery.pk,
+        "sha256": sha256,
+        "probe": text_of(probe),
+        "most": most,
+        "limit": count,
+    }
     with connection.cursor() as cursor:
         cursor.execute(_ENROLLED, params)
         rows = cursor.fetchall()

@@ -16,6 +16,7 @@ from ml_models.recognition import RecognitionModel, recognition_model, recogniti
 from .label_jobs import labelling_changed
 from .models import EnrolledFace, Gallery, Subject
 from .refusals import refuse
+from .snapshot_traces import CONSENT, consent_follow
 
 # Pictures of faces that are let go of in one statement.
 CROPS_AT_ONCE = 1000
@@ -216,5 +217,7 @@ def subject_change(*, subject: Subject, **changes: Any) -> Subject:
             row.save(update_fields=[*changed, "updated_at"])
     except IntegrityError as error:
         raise refuse("subject_id_taken", external_id=row.external_id) from error
+    if set(CONSENT) & set(changed):
+        consent_follow(row)
     record("subject.changed", team=row.gallery.team, obj=row, fields=changed)
     return row

@@ -11,6 +11,7 @@ from .consent import consents_end
 from .job_files import job_files_expire
 from .jobs import forgotten_jobs_send, job_run
 from .recognising import forgotten_photos_send, photos_label
+from .snapshots import snapshots_expire
 from .temporary import temporary_faces_expire
 from .training import states_sweep
 
@@ -48,6 +49,11 @@ def sweep_trained_states() -> int:
 @shared_task
 def expire_temporary_faces() -> int:
     return temporary_faces_expire()
+
+
+@shared_task
+def expire_snapshots() -> int:
+    return snapshots_expire()
 
 
 @shared_task

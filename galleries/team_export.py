@@ -12,6 +12,9 @@ from .models import (
     FaceRejection,
     Gallery,
     GalleryJob,
+    GallerySnapshot,
+    SnapshotFace,
+    SnapshotSubject,
     Subject,
     TemporaryFace,
     UnnamedPerson,
@@ -25,6 +28,7 @@ temporary_faces.jsonl      faces kept for a day at most
 face_labels.jsonl          whose face of a photo is whose; face_rejections.jsonl: what people said it is not
 unnamed_people.jsonl       groups of faces that nobody has named
 face_vectors.jsonl         vectors of the faces in photos
+snapshots.jsonl            copies of galleries, kept for two days; snapshot_people.jsonl, snapshot_faces.jsonl
 gallery_jobs.jsonl         trainings, imports, exports and the like
 crops/                     kept pictures of enrolled faces
 """
@@ -36,6 +40,9 @@ TABLES: dict[str, tuple[Any, tuple[str, ...]]] = {
     "face_labels": (FaceLabel, ()),
     "face_rejections": (FaceRejection, ()),
     "unnamed_people": (UnnamedPerson, ()),
+    "snapshots": (GallerySnapshot, ()),
+    "snapshot_people": (SnapshotSubject, ()),
+    "snapshot_faces": (SnapshotFace, ()),
     "gallery_jobs": (GalleryJob, ("file",)),
     "face_vectors": (FaceEmbedding, ()),
 }

@@ -59,7 +59,12 @@ def _keep(
         )
         for face in answer["faces"]
     ]
-    return [row.pk for row in TemporaryFace.objects.bulk_create(rows)], until
+    if len(rows) == 1:
+        # By itself it needs no transaction around it, and a client waits.
+        rows[0].save(force_insert=True)
+    else:
+        TemporaryFace.objects.bulk_create(rows)
+    return [row.pk for row in rows], until
 
 
 def temporary_face_keep(

@@ -24,7 +24,7 @@ from ml_models.recognition import RecognitionModel
 
 from . import search_tables
 from .jobs import OPEN, Progress, job_start
-from .models import EnrolledFace, Gallery, GalleryJob, SearchVector, TrainedState
+from .models import APPLYING, EnrolledFace, Gallery, GalleryJob, SearchVector, TrainedState
 from .refusals import refuse
 from .services import model_named
 
@@ -266,5 +266,7 @@ def states_sweep() -> int:
         left = TrainedState.objects.filter(is_current=False, created_at__lt=before).exclude(
             gallery__in=busy.values("gallery")
         )
+        # A gallery that is made of a snapshot is trained by a job that is not of the gallery.
+        left = left.exclude(gallery__namespace=APPLYING)
         erased, _ = left.delete()
     return erased + search_tables.orphans_drop()

@@ -1,5 +1,6 @@
 """What can be told about a picture file from its container, without decoding a pixel."""
 
+import io
 import re
 import struct
 from typing import IO
@@ -76,6 +77,16 @@ def frame_count_of_gif(file: IO[bytes], stop_after: int) -> int:
         else:
             break
     return max(1, frames)
+
+
+def first_frame_of_gif(content: bytes) -> bytes:
+    """A GIF without what comes after the first of its pictures; as it is where no second one follows."""
+    file = io.BytesIO(content)
+    if frame_count_of_gif(file, 1) < 2:
+        return content
+    # Counting stops right after the picture that is one too many.
+    frame_count_of_gif(file, 0)
+    return content[: file.tell()] + b";"
 
 
 def _skip_sub_blocks(file: IO[bytes]) -> None:

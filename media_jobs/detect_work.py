@@ -71,8 +71,10 @@ def detection_answer(
 
 
 def large_enough(box: Box, size: tuple[int, int], least_side: float) -> bool:
-    """Whether a face covers as much as a square of `least_side` pixels does in a picture of 1920x1080, upright
-    or lying; in a larger one the square grows with it, in a smaller one it does not shrink.
+    """Whether a face covers as much as a square of `least_side` pixels does in a picture of 1920x1080.
+
+    Upright pictures are measured as lying ones are. In a larger picture the square grows with it, in a
+    smaller one it does not shrink.
     """
     _, _, width, height = box
     scale = max(1.0, max(size) / 1920, min(size) / 1080)

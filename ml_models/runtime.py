@@ -197,8 +197,10 @@ class Network:
                 "ENABLE_CPU_PINNING": False,
             },
         )
-        self._idle: list[_Call] = []
+        self._outputs = len(self._shapes)
         self._lock = threading.Lock()
+        # Made here and not by the first calls: while others compute, making one was once seen to hang.
+        self._idle = [self._made() for _ in range(streams)]
 
     def run(self, rows: Array) -> tuple[Array, ...]:
         """Answers float32 (N, ...) of rows (N, ...); N may be 0.
@@ -227,7 +229,16 @@ class Network:
         with self._lock:
             if self._idle:
                 return self._idle.pop()
-        return _Call(self._compiled.create_infer_request(), len(self._shapes))
+        return self._made()
+
+    def _made(self) -> _Call:
+        """A new request. One by one, of whichever graph."""
+        with _MAKING:
+            return _Call(self._compiled.create_infer_request(), self._outputs)
+
+
+#: Held while a request is made.
+_MAKING = threading.Lock()
 
 
 class _Call:

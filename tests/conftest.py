@@ -7,7 +7,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -78,14 +80,14 @@ class Process:
 Start = Callable[..., Process]
 
 
-@pytest.fixture()
-def start(tmp_path: Path, transactional_db: None) -> Iterator[Start]:
-    """Start processes of the product; whatever still runs at the end of the test is stopped."""
+@contextmanager
+def starting(folder: Path) -> Iterator[Start]:
+    """Start processes of the product with logs in `folder`; whatever still runs at the end is stopped."""
     started: list[Process] = []
     logs: list[IO[bytes]] = []
 
     def one(*command: str, **environment: str) -> Process:
-        log = tmp_path / f"{len(started)}.log"
+        log = folder / f"{len(started)}.log"
         logs.append(log.open("wb"))
         popen = subprocess.Popen(
             [sys.executable, *command],
@@ -98,28 +100,38 @@ def start(tmp_path: Path, transactional_db: None) -> Iterator[Start]:
         started.append(Process(popen, log))
         return started[-1]
 
-    yield one
-    for process in started:
-        process.stop()
-    for file in logs:
-        file.close()
+    try:
+        yield one
+    finally:
+        for process in started:
+            process.stop()
+        for file in logs:
+            file.close()
+
+
+@pytest.fixture()
+def start(tmp_path: Path, transactional_db: None) -> Iterator[Start]:
+    """Start processes of the product; whatever still runs at the end of the test is stopped."""
+    with starting(tmp_path) as one:
+        yield one
+
+
+def worker_start(start: Start, **environment: str) -> Process:
+    """Start a real Celery worker and wait until its engine is loaded and it takes tasks."""
+    worker = start(
+        *("-m", "celery", "-A", "emotionsite", "worker", "--pool", "threads", "--concurrency", "2"),
+        *("-Q", "interactive,batch,background", "--without-mingle", "--without-gossip"),
+        **environment,
+    )
+    worker.wait_for("engine_ready")
+    worker.wait_for("ready.")
+    return worker
 
 
 @pytest.fixture()
 def start_worker(start: Start) -> Callable[..., Process]:
-    """Start a real Celery worker and wait until its engine is loaded and it takes tasks."""
-
-    def one(**environment: str) -> Process:
-        worker = start(
-            *("-m", "celery", "-A", "emotionsite", "worker", "--pool", "threads", "--concurrency", "2"),
-            *("-Q", "interactive,batch,background", "--without-mingle", "--without-gossip"),
-            **environment,
-        )
-        worker.wait_for("engine_ready")
-        worker.wait_for("ready.")
-        return worker
-
-    return one
+    """`worker_start` for one test."""
+    return partial(worker_start, start)
 
 
 @dataclass
@@ -139,22 +151,23 @@ class Web:
     process: Process
 
 
+def web_start(start: Start, **environment: str) -> Web:
+    """Start a real web process on a free port; `wait_until_ready` says when it answers."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    process = start(
+        *("-m", "uvicorn", "emotionsite.asgi:application", "--port", str(port), "--log-level", "info"),
+        **{"PUBLIC_URL": url, **environment},
+    )
+    return Web(url, process)
+
+
 @pytest.fixture()
 def start_web(start: Start) -> Callable[..., Web]:
-    """Start a real web process on a free port; `wait_until_ready` says when it answers."""
-
-    def one(**environment: str) -> Web:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        url = f"http://127.0.0.1:{port}"
-        process = start(
-            *("-m", "uvicorn", "emotionsite.asgi:application", "--port", str(port), "--log-level", "info"),
-            **{"PUBLIC_URL": url, **environment},
-        )
-        return Web(url, process)
-
-    return one
+    """`web_start` for one test."""
+    return partial(web_start, start)
 
 
 def wait_until_ready(web: Web) -> None:

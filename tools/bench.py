@@ -13,7 +13,7 @@ their medians, and the share of either engine's throughput that the path costs: 
 web process, database and workers share the machine.
 
 Then it measures what a client of `POST /api/v1/detect` waits: on the idle system, and while a batch of 200
-photos is analysed on the same machine.
+photos is analysed on the same machine; and what `POST /face/v1.0/detect` takes longer than the engine alone.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import bench_detect  # noqa: E402
+import bench_face  # noqa: E402
 
 from emotionsite.supervisor.embedded import temporary_services  # noqa: E402
 from emotionsite.supervisor.files import DataDir  # noqa: E402
@@ -49,6 +50,8 @@ CLIENTS = 4
 BOUNDARY = "emotionsite-bench"
 FORM = f"multipart/form-data; boundary={BOUNDARY}"
 MAX_PATH_COST = 0.15
+#: Sample photos of one person each.
+ONE_PERSON = ("grace_hopper.jpg", "astronaut.png")
 PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
 
 BARE_PROGRAM = """
@@ -290,6 +293,7 @@ def main() -> None:
         if arguments.rounds:
             print_costs(rates)
         print_detections(site, photos)
+        bench_face.report(site.url, site.key, [ROOT / "samples" / name for name in ONE_PERSON])
 
 
 def print_costs(rates: dict[str, list[float]]) -> None:

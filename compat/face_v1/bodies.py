@@ -28,8 +28,8 @@ def media_type(request: Request) -> str:
     return str(request.content_type or "").split(";")[0].strip().lower()
 
 
-def read_json(request: Request) -> "Fields":
-    """The JSON object in a body. Raises FaceError for another media type and for what is no object."""
+def read_json(request: Request, broken: str = "json_broken") -> "Fields":
+    """The JSON object in a body. Raises FaceError: for another media type, `broken` for what is no object."""
     if media_type(request) != JSON:
         raise face_error("media_type")
     stream = request.stream
@@ -39,9 +39,9 @@ def read_json(request: Request) -> "Fields":
     try:
         body = json.loads(content, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
-        raise face_error("json_broken") from error
+        raise face_error(broken) from error
     if not isinstance(body, dict):
-        raise face_error("json_broken")
+        raise face_error(broken)
     return Fields(body)
 
 
@@ -98,7 +98,7 @@ class Fields:
     def integer(self, name: str, wrong: FaceError) -> int | None:
         """A whole number. Raises `wrong` for anything else."""
         value = self.get(name)
-        if isinstance(value, str) and re.fullmatch(r"-?\d{1,9}", value):
+        if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,9}", value):
             return int(value)
         if isinstance(value, float) and value.is_integer() and abs(value) < 1e9:
             return int(value)
@@ -111,9 +111,17 @@ class Fields:
         value = self.get(name)
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if isinstance(value, str) and re.fullmatch(r"-?\d{1,9}(\.\d{1,20})?", value, re.ASCII):
+            return float(value)
+        if isinstance(value, bool) or not isinstance(value, int | float):
             raise wrong
-        return float(value)
+        try:
+            found = float(value)
+        except OverflowError as error:
+            raise wrong from error
+        if not math.isfinite(found):
+            raise wrong
+        return found
 
     def flag(self, name: str, usual: bool) -> bool:
         """true or false, in any letter case."""

@@ -10,11 +10,12 @@ from rest_framework.response import Response
 from accounts.models import Scope
 from galleries.erasure import gallery_erase
 from galleries.models import EnrolledFace, Gallery
-from galleries.services import gallery_change, gallery_create
+from galleries.services import gallery_change
 
 from .bodies import read_json, read_query
 from .faces import face_shown
 from .kinds import FACE_LIST, Kind
+from .making import collection_create
 from .views import FaceView, check_key, nothing, recognition_named, shown, start_of, top_of
 
 
@@ -52,24 +53,15 @@ class CollectionView(FaceView):
     required_scopes: ClassVar = {"PUT": Scope.MANAGE, "PATCH": Scope.MANAGE, "DELETE": Scope.MANAGE}
 
     def put(self, request: Request, key: str) -> Response:
-        """Make a collection. Its faces are kept as vectors; pictures of them are not, as Face API did."""
-        kind = self.the_kind
-        check_key(kind, key)
+        check_key(self.the_kind, key)
         body = read_json(request)
-        model = recognition_named(body)
-        gallery_create(
+        collection_create(
             team=self.access.team,
-            namespace=kind.namespace,
+            kind=self.the_kind,
             key=key,
-            name=body.name(required=True),
+            model=recognition_named(body),
+            name=str(body.name(required=True)),
             notes=body.user_data() or "",
-            holds=kind.holds,
-            model=model,
-            model_alias=model,
-            most=kind.most,
-            keep_crops=False,
-            allow_duplicates=True,
-            label_photos=False,
         )
         return nothing()
 
@@ -90,6 +82,7 @@ class CollectionView(FaceView):
         return nothing()
 
     def delete(self, request: Request, key: str) -> Response:
-        """Erase a collection with everybody in it; its id is free at once."""
-        gallery_erase(gallery=self.collection(key))
+        """Erase a collection with everybody in it; its id is free at once. Snapshots of it can still be
+        applied: that is what programs take them for before they delete."""
+        gallery_erase(gallery=self.collection(key), keep_snapshots=True)
         return nothing()

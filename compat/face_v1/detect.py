@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from typing import Any
 
 from django.conf import settings
 from rest_framework.request import Request
@@ -23,8 +22,10 @@ LEAST_SIDE = 36.0
 
 class DetectView(FaceView):
     def post(self, request: Request) -> Response:
-        """The faces of a picture, the largest first. The picture is not stored; the vector and the box of each
-        face are kept for the time asked, where its faceId is wanted and the team lets people be recognised."""
+        """The faces of a picture, the largest first. The picture is not stored; the vector and the box of
+        each face are kept for the time asked, where its faceId is wanted and the team lets people be
+        recognised.
+        """
         begun = time.monotonic()
         query = read_query(request)
         attributes = attributes_named(query)
@@ -92,15 +93,21 @@ def question_of(detection: str, attributes: Sequence[str], *, landmarks: bool) -
         detection=detection,
         max_faces=MOST_FACES,
         seconds=settings.DETECT_DEADLINE_SECONDS,
-        least_side=LEAST_SIDE if detection == "detection_01" else None,
+        least_side=least_side_of(detection),
     )
 
 
+def least_side_of(detection: str) -> float | None:
+    """The smallest face that a way of looking tells of, None: any that is found."""
+    return LEAST_SIDE if detection == "detection_01" else None
+
+
 def rectangle_of(box: dict[str, float]) -> dict[str, int]:
-    """A box in whole pixels."""
+    """A box in whole pixels. Its edges are rounded, so that it stays inside the picture."""
+    left, top = max(0, round(box["left"])), max(0, round(box["top"]))
     return {
-        "width": max(1, round(box["width"])),
-        "height": max(1, round(box["height"])),
-        "left": max(0, round(box["left"])),
-        "top": max(0, round(box["top"])),
+        "width": max(1, round(box["left"] + box["width"]) - left),
+        "height": max(1, round(box["top"] + box["height"]) - top),
+        "left": left,
+        "top": top,
     }

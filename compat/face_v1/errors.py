@@ -18,7 +18,7 @@ from rest_framework.views import set_rollback
 from accounts.limits import today
 from emotionsite.problems import Refusal
 
-from .kinds import Kind
+from .kinds import LARGE_FACE_LIST, Kind
 
 #: Where the dialect is spoken; programs keep the name of a region in front of it.
 PATHS = re.compile(r"/(?:[\w.-]+/)?face/v1\.0(?:/|$)", re.IGNORECASE)
@@ -38,13 +38,15 @@ ERRORS: Mapping[str, tuple[int, str, str]] = {
     # --- The request itself ------------------------------------------------------------------------------
     "json_broken": (400, "BadArgument", "JSON parsing error. Bad or unrecognizable request JSON body."),
     "body_invalid": (400, "BadArgument", "Request body is invalid. {why}"),
+    "question_broken": (400, "BadArgument", "Invalid request body."),
+    "verify_broken": (400, "BadArgument", "Bad and unrecognizable JSON body."),
     "parameter_invalid": (400, "BadArgument", "The argument {name} is not valid. {why}"),
     "media_type": (415, "BadArgument", "Invalid Media Type."),
     "key_invalid": (
         401,
         "Unspecified",
-        "Access denied due to invalid subscription key. Make sure you are subscribed to an API you are trying "
-        "to call and provide the right key.",
+        "Access denied due to invalid subscription key. Make sure you are subscribed to an API you are "
+        "trying to call and provide the right key.",
     ),
     "route_unknown": (
         404,
@@ -82,7 +84,8 @@ ERRORS: Mapping[str, tuple[int, str, str]] = {
     "url_not_allowed": (
         400,
         "InvalidURL",
-        "Failed to download image from the specified URL. This server does not fetch from that address: {why}",
+        "Failed to download image from the specified URL. This server does not fetch from that address: "
+        "{why}",
     ),
     "url_failed": (
         400,
@@ -110,6 +113,12 @@ ERRORS: Mapping[str, tuple[int, str, str]] = {
     "target_without_face": (400, "InvalidImage", "No face detected in the image at targetFace."),
     # --- Faces, persons and collections ------------------------------------------------------------------
     "face_id_invalid": (400, "BadArgument", "Face ID is invalid. Valid faceId comes from Face - Detect."),
+    "verify_face_id_invalid": (
+        400,
+        "BadArgument",
+        "Face ID is invalid. faceId1, faceId2 or faceId is invalid and valid faceId comes from "
+        "Face - Detect.",
+    ),
     "face_unknown": (400, "FaceNotFound", "Face is not found. The faceId is expired or not exist."),
     "query_face_unknown": (400, "FaceNotFound", "Query face cannot be found."),
     "current_face_unknown": (400, "FaceNotFound", "Current face is not found."),
@@ -125,6 +134,11 @@ ERRORS: Mapping[str, tuple[int, str, str]] = {
     "person_without_faces": (404, "PersistedFaceNotFound", "No persisted face of the person is found."),
     "persisted_face_unknown": (404, "PersistedFaceNotFound", "Persisted face is not found."),
     "kind_id_invalid": (400, "BadArgument", f"{{kind}} ID is invalid. {ID_FORMAT}"),
+    "verify_kind_id_invalid": (
+        400,
+        "BadArgument",
+        f"Person group ID or Large Person Group ID is invalid. {ID_FORMAT}",
+    ),
     "name_empty": (400, "BadArgument", "'name' is empty."),
     "name_long": (400, "BadArgument", "'name' is too long. The limit is {limit} characters."),
     "user_data_long": (400, "BadArgument", "'userData' is too long. The limit is {limit} characters."),
@@ -154,6 +168,11 @@ ERRORS: Mapping[str, tuple[int, str, str]] = {
         "BadArgument",
         "2 or more of largeFaceListId, faceListId and faceIds are not null.",
     ),
+    "similar_none_valid": (
+        400,
+        "BadArgument",
+        "LargeFaceListId, faceListId and faceIds, not exactly one of them is valid.",
+    ),
     "list_empty": (400, "FaceListNotReady", "Face list is empty."),
     "groups_both_given": (
         400,
@@ -179,6 +198,13 @@ ERRORS: Mapping[str, tuple[int, str, str]] = {
         "BadArgument",
         "The argument applyScope is not valid. Give 1 to 64 ids of accounts; yours is {account}.",
     ),
+    "snapshot_unchanged": (400, "BadArgument", "Both 'applyScope' and 'userData' are empty."),
+    "snapshot_scope_without": (
+        403,
+        "Forbidden",
+        "Your account is not in the applyScope of this snapshot. Add its id with Snapshot - Update.",
+    ),
+    "snapshots_full": (403, "QuotaExceeded", "Snapshot number reached subscription level limit. {why}"),
     "snapshot_mode": (400, "BadArgument", "The argument mode is not valid. The valid value is CreateNew."),
 }
 
@@ -210,7 +236,14 @@ def kind_error(kind: Kind, what: str, status: int) -> FaceError:
         "NotTrained": "not trained.",
         "TrainingNotFinished": "is under training.",
     }
+    if kind is LARGE_FACE_LIST:
+        words |= {"NotTrained": "is not trained.", "TrainingNotFinished": "training is not finished."}
     return FaceError(status, f"{kind.code}{what}", f"{kind.word} {words[what]}")
+
+
+def training_error(kind: Kind) -> FaceError:
+    """A question to a collection that is being trained: a conflict for groups, but not for lists."""
+    return kind_error(kind, "TrainingNotFinished", 400 if kind is LARGE_FACE_LIST else 409)
 
 
 def _days_left(refusal: Refusal) -> int:
@@ -256,6 +289,9 @@ _OF_SERVICES: Mapping[str, tuple[str, Callable[[Refusal], Mapping[str, object]]]
     "subject_full": ("faces_full", lambda refusal: {"why": "A person can have 248 faces."}),
     "gallery_full": ("faces_full", lambda refusal: {"why": refusal.message}),
     "face_unknown": ("persisted_face_unknown", lambda refusal: {}),
+    "snapshot_unknown": ("snapshot_unknown", lambda refusal: {}),
+    "snapshot_not_for_team": ("snapshot_scope_without", lambda refusal: {}),
+    "snapshots_full": ("snapshots_full", lambda refusal: {"why": refusal.message}),
     "temporary_face_unknown": ("face_unknown", lambda refusal: {}),
     "temporary_face_expired": ("face_unknown", lambda refusal: {}),
     "models_differ": ("models_differ", lambda refusal: {}),
@@ -267,11 +303,12 @@ _OF_SERVICES: Mapping[str, tuple[str, Callable[[Refusal], Mapping[str, object]]]
 def of_refusal(refusal: Refusal, kind: Kind | None) -> FaceError:
     """What a service refused, in the words of the dialect; kind: the collection that was asked for."""
     if kind is not None:
+        if refusal.code == "gallery_training":
+            return training_error(kind)
         about = {
             "gallery_unknown": ("NotFound", 404),
             "gallery_key_taken": ("Exists", 409),
             "gallery_not_trained": ("NotTrained", 400),
-            "gallery_training": ("TrainingNotFinished", 409),
         }.get(refusal.code)
         if about is not None:
             return kind_error(kind, *about)
@@ -320,7 +357,8 @@ def _translated(error: Exception, context: dict[str, Any]) -> FaceError | None:
     if isinstance(error, Refusal):
         return of_refusal(error, getattr(context["view"], "kind", None))
     if isinstance(error, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
-        return face_error("key_invalid")
+        challenge = getattr(error, "auth_header", None)
+        return face_error("key_invalid", headers={"WWW-Authenticate": challenge} if challenge else {})
     if isinstance(error, exceptions.PermissionDenied):
         return FaceError(403, "Forbidden", str(error.detail))
     if isinstance(error, exceptions.MethodNotAllowed):

@@ -12,6 +12,7 @@ from galleries.enrolment import face_change, face_enrol, faces_unenrol
 from galleries.models import EnrolledFace, Gallery, Subject
 
 from .bodies import LONGEST_FACE_DATA, read_json, read_query, uuid_of
+from .detect import least_side_of
 from .errors import face_error
 from .kinds import LARGE_FACE_LIST
 from .pages import page_of_ids
@@ -60,6 +61,7 @@ class FacesView(_FacesView):
             box=box,
             notes=user_data,
             detection=detection,
+            least_side=least_side_of(detection),
             most=self.the_kind.most_faces,
             begun=begun,
         )

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable
 
+from django.conf import settings
 from rest_framework.request import Request
 
 from emotionsite.fetching import fetch
+from media_jobs.containers import first_frame_of_gif
 from media_jobs.crops import Box
 from media_jobs.detect import DETECTIONS, database_release
 
@@ -14,14 +16,17 @@ from .errors import MEGABYTE, face_error
 BYTES = "application/octet-stream"
 LEAST_BYTES, MOST_BYTES = 1024, 6 * MEGABYTE
 #: How the formats of Face API begin.
-BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"BM")
-#: Seconds that fetching a picture may take, so that some of the deadline is left for looking at it.
-FETCH_SECONDS = 15.0
+GIF = (b"GIF87a", b"GIF89a")
+BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", *GIF, b"BM")
+#: The share of the deadline that fetching a picture may take; the rest is left for looking at it.
+FETCHING = 0.8
 USUAL_DETECTION = DETECTIONS[0]
 
 
 def read_picture(request: Request) -> bytes:
-    """1 KB to 6 MB of a JPEG, PNG, GIF or BMP. Raises FaceError, and Refusal of what is not fetched."""
+    """1 KB to 6 MB of a JPEG, PNG, GIF (its first frame) or BMP. Raises FaceError, and Refusal of what is not
+    fetched.
+    """
     kind = media_type(request)
     if kind == JSON:
         return _fetched(read_json(request))
@@ -33,7 +38,15 @@ def read_picture(request: Request) -> bytes:
     _check_size(content)
     if not content.startswith(BEGINNINGS):
         raise face_error("image_broken")
-    return bytes(content)
+    return _still(bytes(content))
+
+
+def _still(content: bytes) -> bytes:
+    """The picture with nothing but its first frame, so that the limits of animations do not concern it."""
+    if not content.startswith(GIF):
+        return content
+    # What was sent is large enough, however little of it is the first frame.
+    return first_frame_of_gif(content).ljust(LEAST_BYTES, b"\0")
 
 
 def _fetched(body: Fields) -> bytes:
@@ -41,11 +54,12 @@ def _fetched(body: Fields) -> bytes:
     if not url:
         raise face_error("body_invalid", why="'url' is missing.")
     database_release()
-    content = fetch(url.strip(), max_bytes=MOST_BYTES, deadline=FETCH_SECONDS).content
+    seconds = FETCHING * settings.DETECT_DEADLINE_SECONDS
+    content = fetch(url.strip(), max_bytes=MOST_BYTES, deadline=seconds).content
     _check_size(content)
     if not content.startswith(BEGINNINGS):
         raise face_error("url_format")
-    return content
+    return _still(content)
 
 
 def _check_size(content: bytes) -> None:

@@ -10,7 +10,7 @@ from galleries.jobs import OPEN
 from galleries.models import Gallery, GalleryJob
 from galleries.training import Training, gallery_train, training_of
 
-from .errors import kind_error
+from .errors import kind_error, training_error
 from .kinds import Kind
 from .views import FaceView, nothing, shown
 
@@ -51,4 +51,4 @@ def time_shown(moment: datetime | None) -> str | None:
 def check_trained(kind: Kind, gallery: Gallery) -> None:
     """Raises FaceError while a collection is being trained; whether it ever was, the search itself knows."""
     if GalleryJob.objects.filter(gallery=gallery, kind=GalleryJob.Kind.TRAIN, status__in=OPEN).exists():
-        raise kind_error(kind, "TrainingNotFinished", 409)
+        raise training_error(kind)

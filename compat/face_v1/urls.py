@@ -13,6 +13,7 @@ from .faces import FaceOfListView, FacesView, ListedFacesView, PersistedFaceView
 from .kinds import FACE_LIST, KINDS, LARGE_FACE_LIST, Kind
 from .persons import PersonsView, PersonView
 from .questions import FindSimilarView, GroupView, IdentifyView, VerifyView
+from .snapshots import OperationView, SnapshotApplyView, SnapshotListView, SnapshotView
 from .training import TrainingView, TrainView
 from .views import UnknownRoute
 
@@ -21,6 +22,8 @@ PREFIX = r"^(?:[\w.-]+/)?[fF][aA][cC][eE]/[vV]1\.0/"
 KEY = r"(?P<key>[^/]+)"
 PERSON = r"(?P<person_id>[^/]+)"
 FACE = r"(?P<face_id>[^/]+)"
+SNAPSHOT = r"(?P<snapshot_id>[^/]+)"
+OPERATION = r"(?P<operation_id>[^/]+)"
 
 
 def anycase(word: str) -> str:
@@ -79,5 +82,9 @@ urlpatterns = [
     route("identify", IdentifyView, "face_identify"),
     route("verify", VerifyView, "face_verify"),
     *(pattern for kind in KINDS for pattern in _of(kind)),
+    route("snapshots", SnapshotListView, "face_snapshot_list"),
+    route(f"snapshots/{SNAPSHOT}", SnapshotView, "face_snapshot"),
+    route(f"snapshots/{SNAPSHOT}/apply", SnapshotApplyView, "face_snapshot_apply"),
+    route(f"operations/{OPERATION}", OperationView, "face_operation"),
     re_path(r"^.*$", UnknownRoute.as_view(), name="face_unknown"),
 ]

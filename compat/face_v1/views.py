@@ -1,6 +1,6 @@
 """The base of the dialect's views, and what several of them need."""
 
-from typing import Any, ClassVar
+from typing import Any
 from uuid import UUID
 
 from rest_framework.negotiation import BaseContentNegotiation
@@ -47,15 +47,20 @@ class FaceView(TeamView):
     schema = None
     authentication_classes = [SubscriptionKeyAuthentication]
     renderer_classes = [JSONRenderer]
-    parser_classes: ClassVar[list[Any]] = []
+    parser_classes = ()
     content_negotiation_class = AnswersInJson
     kind: Kind | None = None
 
     def get_exception_handler(self) -> Any:
         return face_exception_handler
 
+    @property
+    def allowed_methods(self) -> list[str]:
+        """The methods that carry something out. DRF adds OPTIONS, which Face API does not answer."""
+        return [method for method in super().allowed_methods if method != "OPTIONS"]
+
     def collection(self, key: str) -> Gallery:
-        """The team's collection of this id. Raises FaceError: 400 for what is no id, 404 for no collection."""
+        """The team's collection of this id. Raises FaceError: 400 for what is no id, 404 for none."""
         return collection_of(self.the_kind, key)
 
     @property
@@ -70,7 +75,7 @@ class UnknownRoute(APIView):
     """Everything else under the dialect's address, whoever asks."""
 
     schema = None
-    authentication_classes: ClassVar[list[Any]] = []
+    authentication_classes = ()
     permission_classes = [AllowAny]
     renderer_classes = [JSONRenderer]
     content_negotiation_class = AnswersInJson
@@ -92,9 +97,7 @@ def check_key(kind: Kind, key: str) -> str:
 def collection_of(kind: Kind, key: str, *, status: int = 404) -> Gallery:
     """The team's collection of this id; `status` is the answer where there is none."""
     check_key(kind, key)
-    gallery = (
-        Gallery.objects.select_related("team__plan").filter(namespace=kind.namespace, key=key).first()
-    )
+    gallery = Gallery.objects.select_related("team__plan").filter(namespace=kind.namespace, key=key).first()
     if gallery is None:
         raise kind_error(kind, "NotFound", status)
     return gallery
@@ -102,7 +105,9 @@ def collection_of(kind: Kind, key: str, *, status: int = 404) -> Gallery:
 
 def person_of(gallery: Gallery, person_id: UUID) -> Subject:
     """Somebody of a group. Raises FaceError."""
-    person = Subject.objects.select_related("gallery__team__plan").filter(pk=person_id, gallery=gallery).first()
+    person = (
+        Subject.objects.select_related("gallery__team__plan").filter(pk=person_id, gallery=gallery).first()
+    )
     if person is None:
         raise face_error("person_unknown")
     return person

@@ -14,6 +14,8 @@ DATABASE_URL = env.str("DATABASE_URL", default=UNSET_DATABASE_URL)
 DATABASE_OWNER_URL = env.str("DATABASE_OWNER_URL", default=DATABASE_URL)
 REDIS_URL = env.str("REDIS_URL", default=UNSET_REDIS_URL).rstrip("/")
 
+# Connections to the database that a process may have at once.
+DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", default=20)
 DATABASES = {
     "default": {
         **env.db_url_config(DATABASE_URL),
@@ -21,7 +23,7 @@ DATABASES = {
         "CONN_HEALTH_CHECKS": True,
         # psycopg's pool bounds the connections of a process however many threads it runs.
         "OPTIONS": {
-            "pool": {"min_size": 1, "max_size": env.int("DATABASE_POOL_SIZE", default=20), "timeout": 10},
+            "pool": {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 10},
             "application_name": "emotionsite",
         },
     }
@@ -99,6 +101,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-trained-states": {"task": "galleries.tasks.sweep_trained_states", "schedule": 600.0},
     "end-consents": {"task": "galleries.tasks.end_consents", "schedule": 300.0},
     "expire-gallery-job-files": {"task": "galleries.tasks.expire_job_files", "schedule": 300.0},
+    "expire-snapshots": {"task": "galleries.tasks.expire_snapshots", "schedule": 300.0},
     "expire-temporary-faces": {"task": "galleries.tasks.expire_temporary_faces", "schedule": 300.0},
     "enforce-retention": {"task": "media_jobs.tasks.enforce_retention", "schedule": 300.0},
 }
@@ -106,7 +109,8 @@ CELERY_BEAT_SCHEDULE = {
 # --- Detection while a client waits ---------------------------------------------------------------
 # Seconds until the answer is 408, unless the request says otherwise.
 DETECT_DEADLINE_SECONDS = env.float("DETECT_DEADLINE_SECONDS", default=10.0)
-# Clients that may wait at once in a web process; each holds a thread and a picture, no database connection.
+# Clients that may wait at once in a web process; each holds a thread and a picture, and the first few a
+# database connection.
 DETECT_WAITING = env.int("DETECT_WAITING", default=64)
 
 # --- Engine ---------------------------------------------------------------------------------------

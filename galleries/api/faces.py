@@ -205,7 +205,7 @@ class EnrolledFaceView(TeamAPIView):
     )
     def patch(self, request: Request, gallery_id: UUID, face_id: UUID) -> Response:
         """Whose face it is, is changed by `POST .../move`."""
-        face = get_object_or_404(enrolled_faces(gallery_id), pk=face_id)
+        face = get_object_or_404(enrolled_faces(gallery_id).select_related("gallery__team"), pk=face_id)
         wanted = FaceChangeSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
         return self.show(enrolment.face_change(face=face, notes=wanted.validated_data["notes"]))

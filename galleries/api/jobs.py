@@ -49,8 +49,8 @@ NOTE = {
 class GalleryJobSerializer(serializers.ModelSerializer[GalleryJob]):
     """`failed` of `done` things did not work; the job itself can succeed all the same.
 
-    `gallery_id` is null for work on all photos of the team, and until an import has made its gallery. `size`
-    is the bytes of the file that can be fetched until `expires_at`.
+    `gallery_id` is null for work on all photos of the team and on snapshots, and until an import has made its
+    gallery. `size` is the bytes of the file that can be fetched until `expires_at`.
     """
 
     gallery_id = serializers.UUIDField(read_only=True, allow_null=True)

@@ -6,30 +6,34 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('accounts', '0005_redact_mentions'),
-        ('galleries', '0003_search_tables'),
+        ("accounts", "0005_redact_mentions"),
+        ("galleries", "0003_search_tables"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='gallery',
-            name='model_alias',
-            field=models.CharField(blank=True, db_default='', default='', max_length=20),
+            model_name="gallery",
+            name="model_alias",
+            field=models.CharField(blank=True, db_default="", default="", max_length=20),
         ),
         migrations.AddField(
-            model_name='temporaryface',
-            name='model_alias',
-            field=models.CharField(blank=True, db_default='', default='', max_length=20),
+            model_name="temporaryface",
+            name="model_alias",
+            field=models.CharField(blank=True, db_default="", default="", max_length=20),
         ),
         migrations.AddIndex(
-            model_name='gallery',
-            index=models.Index(models.F('team'), models.F('namespace'), django.db.models.functions.comparison.Collate('key', 'C'), name='gallery_by_key'),
+            model_name="gallery",
+            index=models.Index(
+                models.F("team"),
+                models.F("namespace"),
+                django.db.models.functions.comparison.Collate("key", "C"),
+                name="gallery_by_key",
+            ),
         ),
         migrations.AddIndex(
-            model_name='subject',
-            index=models.Index(fields=['gallery', 'id'], name='subject_by_id'),
+            model_name="subject",
+            index=models.Index(fields=["gallery", "id"], name="subject_by_id"),
         ),
     ]

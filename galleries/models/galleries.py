@@ -14,6 +14,8 @@ from pgvector.django import HalfVectorField
 from accounts.models import Team, User
 from analysis.models import Face
 
+#: Namespace of galleries that a job makes of a snapshot, until they are whole and get their own.
+APPLYING = "applying"
 #: Faces of one subject, as in Face API.
 MAX_FACES_PER_SUBJECT = 248
 KEY = RegexValidator(

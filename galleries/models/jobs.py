@@ -1,4 +1,4 @@
-"""Long work on galleries: training, re-embedding, import, export, and looking for people in photos."""
+"""Long work on galleries: training, re-embedding, import, export, snapshots, looking for people in photos."""
 
 import uuid
 from typing import ClassVar
@@ -13,7 +13,8 @@ from .galleries import Gallery
 
 
 class GalleryJob(models.Model):
-    """A job of a gallery, or of the team's photos (`gallery` None: cluster). This row is the truth about it.
+    """A job of a gallery, or (`gallery` None) of the team's photos or of a snapshot. This row is the truth
+    about it.
 
     `options` is what it was asked, plain JSON; `file` an archive in the storage: what an import reads or an
     export has made, until `expires_at`. `notes` holds what went wrong with single entries of an import, at
@@ -27,6 +28,8 @@ class GalleryJob(models.Model):
         EXPORT = "export"
         LABEL = "label"
         CLUSTER = "cluster"
+        SNAPSHOT = "snapshot"
+        APPLY = "apply"
 
     class Status(models.TextChoices):
         QUEUED = "queued"

@@ -8,6 +8,7 @@ from django import template
 from django.utils import timezone
 from django.utils.timesince import timesince
 
+from galleries.erasure import ERASING
 from galleries.models import EnrolledFace, Gallery, GalleryJob
 from galleries.quality import REASONS
 
@@ -21,12 +22,35 @@ KINDS = {
     GalleryJob.Kind.EXPORT: "Export",
     GalleryJob.Kind.LABEL: "Looking for its people in photos",
     GalleryJob.Kind.CLUSTER: "Looking for people in photos",
+    GalleryJob.Kind.SNAPSHOT: "Snapshot",
+    GalleryJob.Kind.APPLY: "Gallery made of a snapshot",
 }
+
+
+#: Namespaces of galleries that programs make in other words than ours -> what they call such a gallery.
+NAMESPACES = {
+    "person_group": "Face API person group",
+    "large_person_group": "Face API large person group",
+    "face_list": "Face API face list",
+    "large_face_list": "Face API large face list",
+    ERASING: "Being erased",
+}
+#: Namespaces of galleries that are asked as they are.
+NEVER_TRAINED = ("face_list",)
+
+
+@register.filter
+def made_as(gallery: Gallery) -> str:
+    """What a gallery is in the dialect that made it: 'Face API person group'; '' for our own."""
+    return NAMESPACES.get(gallery.namespace, gallery.namespace)
 
 
 @dataclass(frozen=True)
 class Training:
-    """The state of a gallery's training for a badge. `kind` is running, failed, due, trained or none."""
+    """The state of a gallery's training for a badge.
+
+    `kind` is running, failed, due, trained, none, or never where a gallery is not trained at all.
+    """
 
     kind: str
     words: str
@@ -40,6 +64,8 @@ class Training:
 def training(gallery: Any) -> Training:
     """The state of training of a gallery of `page_selectors.galleries`."""
     at = gallery.trained_at
+    if gallery.namespace in NEVER_TRAINED:
+        return Training("never", "needs no training")
     if gallery.work_status in OPEN:
         words = "training" if gallery.work_status == GalleryJob.Status.RUNNING else "waiting for training"
         return Training("running", words, at, "", gallery.work_done or 0, gallery.work_total or 0)
@@ -50,6 +76,12 @@ def training(gallery: Any) -> Training:
     if gallery.seen_change != gallery.changed_at or gallery.trained_by != gallery.model_sha256:
         return Training("due", "changes wait for training", at)
     return Training("trained", "trained", at)
+
+
+@register.filter
+def to_be_trained(gallery: Any) -> bool:
+    """Whether there is something in a gallery of `page_selectors.galleries` that training is for."""
+    return gallery.namespace not in NEVER_TRAINED and bool(gallery.face_count or gallery.trained_at)
 
 
 @register.filter

@@ -29,7 +29,9 @@ def engine(monkeypatch: pytest.MonkeyPatch, asked: list[dict[str, Any]]) -> Engi
     def send(*, kwargs: dict[str, Any], queue: str, expires: float) -> None:
         asked.append({**kwargs, "queue": queue})
         wishes = {
-            name: kwargs[name] for name in ("ticket", "asked", "max_faces", "crops", "near") if name in kwargs
+            name: kwargs[name]
+            for name in ("ticket", "asked", "max_faces", "crops", "near", "least_side")
+            if name in kwargs
         }
         detection_answer(**wishes, engine=_Asked(looking, "embedding" in kwargs["parts"]))
 

@@ -221,7 +221,7 @@ def test_an_erased_gallery_takes_everybody_in_it_along(people: People, stored_fi
 def test_a_large_gallery_is_erased_by_a_job_that_survives_a_crash(
     people: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(erasure, "FACES_AT_ONCE", 5)
+    monkeypatch.setattr(erasure, "MOST_AT_ONCE", 5)
     monkeypatch.setattr(erasure, "PEOPLE_CHUNK", 2)
     with team_scope(people.team):
         gallery = with_crops(people.team, {f"Person {number}": number for number in range(6)}, faces=1)

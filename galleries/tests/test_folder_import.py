@@ -168,7 +168,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         for job in GalleryJob.objects.filter(status="queued"):
             job_run(job_id=job.pk)
 
-    monkeypatch.setattr("galleries.management.commands.import_people.time.sleep", work)
+    monkeypatch.setattr("galleries.folder_send.time.sleep", work)
 
 
 def test_the_command_imports_a_folder_and_says_what_was_wrong(

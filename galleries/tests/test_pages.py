@@ -13,6 +13,7 @@ from django.utils import timezone
 from accounts.access import team_scope
 from conftest import People
 from galleries.archive_export import gallery_export_start
+from galleries.erasure import ERASING
 from galleries.jobs import job_run
 from galleries.models import EnrolledFace, Gallery, GalleryJob, Subject
 from galleries.services import subject_create
@@ -64,6 +65,17 @@ def test_a_team_without_a_gallery_is_led_to_the_first_one(people: People) -> Non
     words = shown(people, "team_galleries")
     assert "An admin of your team makes galleries" in words
     assert "Make the first gallery" not in words
+
+
+def test_a_gallery_of_ours_shows_its_key_and_one_that_goes_that_it_does(people: People) -> None:
+    with team_scope(people.team):
+        kept, going = gallery_of(people.team, {}), gallery_of(people.team, {})
+        Gallery.objects.filter(pk=going.pk).update(namespace=ERASING, key=going.pk.hex, name="Old")
+    words = shown(people, "team_galleries")
+    assert f"Staff {kept.key}" in words
+    assert "Old Being erased" in words
+    assert going.pk.hex not in words
+    assert "Being erased" in shown(people, "team_gallery", going.pk)
 
 
 def test_an_admin_makes_a_gallery_with_its_policies(people: People) -> None:

@@ -341,6 +341,22 @@ def test_a_client_too_many_is_sent_away_and_a_place_becomes_free_again(
     assert send(headers).status_code == 200
 
 
+def test_only_a_few_that_wait_keep_their_connection_to_the_database(
+    headers: dict[str, str], worker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given_back: list[bool] = []
+    monkeypatch.setattr(detect, "database_release", lambda: given_back.append(True))
+    monkeypatch.setattr(detect, "_connections", threading.BoundedSemaphore(2))
+    assert send(headers).status_code == 200
+    assert given_back == []
+    with detect._database_shared(), detect._database_shared():
+        assert send(headers).status_code == 200
+        assert given_back == [True]
+    # Their places are free again.
+    assert send(headers).status_code == 200
+    assert given_back == [True]
+
+
 def test_neither_picture_nor_answer_reaches_the_disk_of_the_broker(
     headers: dict[str, str], worker: Any
 ) -> None:

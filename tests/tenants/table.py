@@ -1,86 +1,11 @@
 """The one table of all routes: what each role, each key and the other team get.
 
-A route that is not in here fails the build. A row says which right its route needs; `expected` turns that
-into an answer for every caller, and `test_table` asks.
+A route that is not in here, in `face_table` or in `without_team` fails the build. A row says which right its
+route needs; `rows.Row.expected` turns that into an answer for every caller, and `test_table` asks.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-
-# Callers of every row. `other` owns another team, `other_key` is that team's key with all scopes; `read`,
-# `analyze` and `manage` are keys of the first team with that one scope.
-MEMBERS = ("viewer", "analyst", "admin", "owner")
-KEYS = ("read", "analyze", "manage")
-CALLERS = ("visitor", *MEMBERS, "other", *KEYS, "other_key")
-
-# Written out here and not taken from accounts.access, so that a change there is noticed.
-RIGHTS: Mapping[str, frozenset[str]] = {
-    "viewer": frozenset({"read"}),
-    "analyst": frozenset({"read", "analyze"}),
-    "admin": frozenset({"read", "analyze", "manage"}),
-    "owner": frozenset({"read", "analyze", "manage", "owner"}),
-    "other": frozenset({"read", "analyze", "manage", "owner"}),
-    "read": frozenset({"read"}),
-    "analyze": frozenset({"analyze"}),
-    "manage": frozenset({"manage"}),
-    "other_key": frozenset({"read", "analyze", "manage"}),
-}
-
-
-@dataclass(frozen=True)
-class Row:
-    """`needs` is read, analyze, manage or owner; `ok` the answer to who has it, `other` to another team that
-    has it in its own: 404 for an object, and for a list its own, which must show nothing of the first.
-
-    `special` overrides the answer to single callers, for a reason that stands beside the row.
-    """
-
-    method: str
-    route: str
-    needs: str
-    ok: int
-    other: int
-    api: bool
-    special: Mapping[str, int] = field(default_factory=dict)
-
-    def __str__(self) -> str:
-        return f"{self.method} {self.route}"
-
-    def expected(self, caller: str) -> int:
-        """The status that `caller` must get."""
-        if caller in self.special:
-            return self.special[caller]
-        # Pages know no keys: a key is a visitor there, and sent to sign in.
-        if caller == "visitor" or (not self.api and caller in {*KEYS, "other_key"}):
-            return 401 if self.api else 302
-        if self.needs not in RIGHTS[caller]:
-            return 403
-        return self.other if caller in {"other", "other_key"} else self.ok
-
-
-def page(
-    method: str,
-    route: str,
-    needs: str,
-    ok: int = 200,
-    other: int = 404,
-    special: Mapping[str, int] | None = None,
-) -> Row:
-    """A page: visitors and keys are sent to sign in."""
-    return Row(method, route, needs, ok, other, api=False, special=special or {})
-
-
-def api(
-    method: str,
-    route: str,
-    needs: str,
-    ok: int = 200,
-    other: int = 404,
-    special: Mapping[str, int] | None = None,
-) -> Row:
-    """A route of the API: 401 without a key, 403 without the right, both as problem+json."""
-    return Row(method, route, needs, ok, other, api=True, special=special or {})
-
+from .face_table import FACE_TABLE
+from .rows import api, page
 
 TABLE = [
     # --- Photos ---------------------------------------------------------------------------------
@@ -314,71 +239,6 @@ TABLE = [
     page("POST", "team_unnamed_name", "analyze", ok=302),
     page("POST", "team_unnamed_merge", "analyze", ok=302),
     page("POST", "team_unnamed_split", "analyze", ok=302),
+    # --- Programs that speak Face API ------------------------------------------------------------
+    *FACE_TABLE,
 ]
-
-# Routes that show nothing of any team, each with why.
-NO_TEAM = {
-    "home": "the same page for every visitor; members are sent on",
-    "healthz": "says that the process lives",
-    "readyz": "names of parts and whether they work",
-    "api_openapi": "the description of the API, made of the code",
-    "api_docs": "the same description as a page",
-    "account_signup": "django-allauth",
-    "account_login": "django-allauth",
-    "account_logout": "django-allauth",
-    "account_inactive": "django-allauth",
-    "account_reauthenticate": "django-allauth, the caller's own password",
-    "account_email_verification_sent": "django-allauth",
-    "account_confirm_email": "django-allauth, by a signed key",
-    "account_change_password": "django-allauth, the caller's own password",
-    "account_reset_password": "django-allauth",
-    "account_reset_password_done": "django-allauth",
-    "account_reset_password_from_key": "django-allauth, by a signed key",
-    "account_reset_password_from_key_done": "django-allauth",
-    "account_confirm_again": "sends a message to the caller's own address",
-    "mfa_index": "the caller's own second factor",
-    "mfa_authenticate": "django-allauth, in the middle of a sign-in",
-    "mfa_reauthenticate": "django-allauth, the caller's own second factor",
-    "mfa_activate_totp": "django-allauth, the caller's own second factor",
-    "mfa_deactivate_totp": "django-allauth, the caller's own second factor",
-    "mfa_view_recovery_codes": "django-allauth, the caller's own codes",
-    "mfa_generate_recovery_codes": "django-allauth, the caller's own codes",
-    "mfa_download_recovery_codes": "django-allauth, the caller's own codes",
-    "invitation_open": "keeps the link's digest and leads on; accounts/tests/test_invitations.py",
-    "invitation": "for whoever holds the link; accounts/tests/test_invitations.py",
-    "invitation_decline": "forgets the link",
-    "account_delete": "the caller's own account; media_jobs/tests/test_removals_of_users.py",
-    "removal_progress": "for whoever holds the signed link; media_jobs/tests/test_removals.py",
-    "removal_state": "for whoever holds the signed link; media_jobs/tests/test_removals.py",
-    "signed_export": "for whoever holds the signed link; media_jobs/tests/test_exports.py",
-    "team_new": "for everybody signed in; accounts/tests/test_team_switch.py",
-    "team_switch": "into the caller's own teams only; accounts/tests/test_team_switch.py",
-}
-
-# Celery tasks that work inside the team their argument names, and those of no team, each with why.
-TEAM_TASKS = {
-    *("media_jobs.tasks.list_batch", "media_jobs.tasks.send_batch"),
-    *("media_jobs.tasks.analyze_chunk", "media_jobs.tasks.deliver_webhook"),
-    "galleries.tasks.label_photos",
-}
-TASKS_ACROSS_TEAMS = {
-    "media_jobs.tasks.detect_picture": "reads no table: a picture under a random name, and its answer",
-    "media_jobs.tasks.send_forgotten_chunks": "sends what the broker lost, by id, back into its own team",
-    "media_jobs.tasks.send_forgotten_listings": "sends lost listings, by id, back into their own team",
-    "media_jobs.tasks.send_due_webhooks": "sends what is due, by id, back into its own team",
-    "media_jobs.tasks.prune_webhook_deliveries": "deletes what is older than thirty days, whose ever it is",
-    "media_jobs.tasks.enforce_retention": "enters each team that has a policy, one after the other",
-    "media_jobs.tasks.make_export": "by id, into its own team; an export of a person has none",
-    "media_jobs.tasks.run_removal": "by id; its team or its user is gone in the end",
-    "media_jobs.tasks.take_up_long_work": "sends exports and removals, by id, whose worker is dead",
-    "media_jobs.tasks.erase_released_files": "erases files that no row points at any more",
-    "galleries.tasks.expire_temporary_faces": "erases faces whose time is over, whose ever they are",
-    "galleries.tasks.run_gallery_job": "by id, into the team of the job",
-    "galleries.tasks.expire_job_files": "erases archives that are past their day, whose ever they are",
-    "galleries.tasks.send_forgotten_gallery_jobs": "sends jobs that no worker has, by id",
-    "galleries.tasks.send_forgotten_photos": "sends photos with new faces, by id, back into their own team",
-    "galleries.tasks.sweep_trained_states": "erases what dead trainings left, whose ever it was",
-    "galleries.tasks.end_consents": "finds whose consent has ended, and erases them inside their own team",
-    "accounts.tasks.forget_old_requests": "removes kept answers that are a day old, whose ever they are",
-    "accounts.tasks.note_requests": "writes counted requests into the rows of each team",
-}
