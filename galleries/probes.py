@@ -109,19 +109,19 @@ def picture_probe(
     begun = time.monotonic() if begun is None else begun
     answer = picture_detect(team=team, content=content, question=question, begun=begun)
     probe = _probe(answer, model, content, taken_at)
-    worker_check(team=team, answer=answer, model=model, taken_at=taken_at)
+    worker_check(team=team, answer=answer, model=model, taken_at=taken_at, faces=len(answer["faces"]))
     return probe
 
 
 def worker_check(
-    *, team: Team, answer: Mapping[str, Any], model: RecognitionModel, taken_at: datetime
+    *, team: Team, answer: Mapping[str, Any], model: RecognitionModel, taken_at: datetime, faces: int
 ) -> None:
     """Raises Refusal `model_of_worker_differs` when other weights than this server's made the vectors.
 
-    The picture, counted at `taken_at`, then does not count.
+    The picture, counted at `taken_at` with so many faces, then does not count.
     """
     if answer["models"].get("recognition") != model.version:
-        picture_give_back(team=team, faces=len(answer["faces"]), taken_at=taken_at)
+        picture_give_back(team=team, faces=faces, taken_at=taken_at)
         raise refuse("model_of_worker_differs", model=model.name)
 
 

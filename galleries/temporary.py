@@ -6,8 +6,9 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
+from django.db import connection
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -22,6 +23,7 @@ from .models import TemporaryFace
 from .probes import ASKED, ProbeFace, worker_check
 from .quality import reasons_of
 from .refusals import refuse
+from .search_sql import text_of
 from .services import model_named
 
 SHORTEST, LONGEST = timedelta(minutes=1), timedelta(days=1)
@@ -31,40 +33,57 @@ CHUNK = 1000
 
 def register() -> None:
     """Offer detection to keep its faces."""
-    hooks.FACE_KEEPERS.append(hooks.FaceKeeper(ASKED, _model, _keep))
+    hooks.FACE_KEEPERS.append(hooks.FaceKeeper(ASKED, _model, _check, _keep))
 
 
 def _model(name: str) -> RecognitionModel:
     return model_named(name) if name else photo_model()
 
 
+def _check(team: Team, answer: Mapping[str, Any], model: RecognitionModel, taken_at: datetime) -> None:
+    worker_check(team=team, answer=answer, model=model, taken_at=taken_at, faces=0)
+
+
+# Written out, because a client waits: to make it of models takes longer than to run it.
+_KEEP = """
+INSERT INTO galleries_temporaryface (
+    id, team_id, embedding, model, model_sha256, model_alias, "left", top, width, height,
+    quality, quality_reasons, picture_sha256, created_at, expires_at
+)
+SELECT id, %(team)s, embedding::halfvec, %(model)s, %(model_sha256)s, %(model_alias)s,
+    "left", top, width, height, quality, string_to_array(reasons, ','), %(picture_sha256)s, %(now)s, %(until)s
+FROM unnest(
+    %(ids)s::uuid[], %(embeddings)s::text[], %(lefts)s::float8[], %(tops)s::float8[], %(widths)s::float8[],
+    %(heights)s::float8[], %(qualities)s::text[], %(reasons)s::text[]
+) AS face (id, embedding, "left", top, width, height, quality, reasons)
+"""
+
+
 def _keep(
     team: Team, answer: Mapping[str, Any], model: RecognitionModel, asked_as: str, sha256: str, seconds: int
 ) -> tuple[list[UUID], datetime]:
     """Keep detected faces as the worker described them: the id of each, and when they are forgotten."""
-    worker_check(team=team, answer=answer, model=model, taken_at=timezone.now())
-    until = timezone.now() + timedelta(seconds=seconds)
-    rows = [
-        TemporaryFace(
-            team=team,
-            embedding=vector_of_text(face["embedding"]),
-            model=model.name,
-            model_sha256=model.sha256,
-            model_alias=asked_as if asked_as != model.name else "",
-            quality=face["quality"]["for_recognition"],
-            quality_reasons=reasons_of(face),
-            picture_sha256=sha256,
-            expires_at=until,
-            **face["box"],
-        )
-        for face in answer["faces"]
-    ]
-    if len(rows) == 1:
-        # By itself it needs no transaction around it, and a client waits.
-        rows[0].save(force_insert=True)
-    else:
-        TemporaryFace.objects.bulk_create(rows)
-    return [row.pk for row in rows], until
+    now = timezone.now()
+    until = now + timedelta(seconds=seconds)
+    faces = answer["faces"]
+    ids = [uuid4() for _ in faces]
+    values: dict[str, Any] = {
+        "team": team.pk,
+        "model": model.name,
+        "model_sha256": model.sha256,
+        "model_alias": asked_as if asked_as != model.name else "",
+        "picture_sha256": sha256,
+        "now": now,
+        "until": until,
+        "ids": ids,
+        "embeddings": [text_of(vector_of_text(face["embedding"])) for face in faces],
+        **{f"{side}s": [face["box"][side] for face in faces] for side in ("left", "top", "width", "height")},
+        "qualities": [face["quality"]["for_recognition"] for face in faces],
+        "reasons": [",".join(reasons_of(face)) for face in faces],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_KEEP, values)
+    return ids, until
 
 
 def temporary_face_keep(

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cache
 from threading import BoundedSemaphore
 from typing import Any
@@ -30,6 +31,7 @@ from redis.retry import Retry
 from accounts.limits import file_size_check, pictures_give_back, pictures_take, usage_add
 from accounts.models import Team
 from analysis.switches import parts_of
+from emotionsite.database import together
 
 from .hooks import FACE_KEEPERS
 from .intake import check_header
@@ -110,6 +112,16 @@ def picture_detect(
     switched off are not computed, and None in the answer. `begun` is when the client began to wait, of
     `time.monotonic`; None: now. Raises Refusal. The caller is inside the team's scope.
     """
+    answer, _ = _looked(team, content, question, begun)
+    if faces := len(answer["faces"]):
+        usage_add(team=team, faces=faces)
+    return answer
+
+
+def _looked(
+    team: Team, content: bytes, question: Question, begun: float | None
+) -> tuple[dict[str, Any], datetime]:
+    """A worker's answer, and when the picture was counted. The faces are not counted yet."""
     end = (time.monotonic() if begun is None else begun) + question.seconds
     file_size_check(team=team, size=len(content))
     check_header(io.BytesIO(content), len(content))
@@ -117,13 +129,10 @@ def picture_detect(
         taken_at = timezone.now()
         pictures_take(team=team, count=1)
         try:
-            answer = _asked(team, content, question, end)
+            return _asked(team, content, question, end), taken_at
         except BaseException:
             pictures_give_back(team=team, count=1, taken_at=taken_at)
             raise
-        if faces := len(answer["faces"]):
-            usage_add(team=team, faces=faces)
-    return answer
 
 
 def picture_detect_and_keep(
@@ -149,9 +158,14 @@ def picture_detect_and_keep(
         crops=False,
         near=None,
     )
-    answer = picture_detect(team=team, content=content, question=wanted, begun=begun)
+    answer, taken_at = _looked(team, content, wanted, begun)
+    keeper.check(team, answer, model, taken_at)
     sha256 = hashlib.sha256(content).hexdigest()
-    ids, until = keeper.keep(team, answer, model, recognition, sha256, seconds)
+    # One way to the database and one commit for both, as a client waits.
+    with together():
+        if faces := len(answer["faces"]):
+            usage_add(team=team, faces=faces)
+        ids, until = keeper.keep(team, answer, model, recognition, sha256, seconds)
     for face, face_id in zip(answer["faces"], ids, strict=True):
         face["face_id"] = str(face_id)
         # Asked for the sake of the kept face alone.
@@ -180,6 +194,7 @@ def _a_place() -> Iterator[None]:
 
 def _asked(team: Team, content: bytes, question: Question, end: float) -> dict[str, Any]:
     ticket = secrets.token_urlsafe(24)
+    answer = None
     try:
         _send(ticket, team, content, question, end)
         answer = _awaited(ticket, question, end)
@@ -187,7 +202,9 @@ def _asked(team: Team, content: bytes, question: Question, end: float) -> dict[s
         logger.warning("detection_not_possible", reason=type(error).__name__)
         raise refuse("service_unavailable") from error
     finally:
-        _forget(ticket)
+        # With an answer nothing is left: the worker took the picture away, and this process the answer.
+        if answer is None:
+            _forget(ticket)
     if refused := answer.get("refusal"):
         raise Refusal(**refused)
     if "failed" in answer:
@@ -211,6 +228,9 @@ def _send(ticket: str, team: Team, content: bytes, question: Question, end: floa
         },
         queue=QUEUE,
         expires=left,
+        # For monitors, which are not told of this; making it takes time while a client waits.
+        argsrepr="",
+        kwargsrepr="",
     )
 
 

@@ -27,13 +27,16 @@ class FaceKeeper:
     """Who keeps faces of a detection for a while, where the client asks for it; an app above is one.
 
     `asked` are the parts (`media_jobs.detect.PARTS`) it needs of every face. `model` gives the recognition
-    model of a name ('': the usual one) or raises Refusal. `keep` gets the team, a worker's answer
-    (`media_jobs.detect_work.picture_as_json`), the model and the name by which it was asked for, the SHA-256
-    of the picture and how many seconds; it returns the id of each face and when they are forgotten.
+    model of a name ('': the usual one) or raises Refusal. `check` gets the team, a worker's answer
+    (`media_jobs.detect_work.picture_as_json`), the model and when the picture was counted, and raises Refusal
+    for an answer whose faces cannot be kept. `keep` gets the team, the answer, the model and the name by
+    which it was asked for, the SHA-256 of the picture and how many seconds; it returns the id of each face
+    and when they are forgotten, and asks the database for nothing (`emotionsite.database.together`).
     """
 
     asked: tuple[str, ...]
     model: Callable[[str], RecognitionModel]
+    check: Callable[[Team, Mapping[str, Any], RecognitionModel, datetime], None]
     keep: Callable[[Team, Mapping[str, Any], RecognitionModel, str, str, int], tuple[list[UUID], datetime]]
 
 

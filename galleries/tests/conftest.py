@@ -26,7 +26,7 @@ def engine(monkeypatch: pytest.MonkeyPatch, asked: list[dict[str, Any]]) -> Engi
     """The engine of a worker that answers every detection at once. It makes vectors only when it is asked."""
     looking = EngineOfPeople()
 
-    def send(*, kwargs: dict[str, Any], queue: str, expires: float) -> None:
+    def send(*, kwargs: dict[str, Any], queue: str, expires: float, **_: Any) -> None:
         asked.append({**kwargs, "queue": queue})
         wishes = {
             name: kwargs[name]

@@ -72,7 +72,7 @@ def worker(
         detect_work.detection_answer(**kwargs, engine=engine)
 
     def use(work: Callable[[dict[str, Any]], None] = answer) -> None:
-        def send(*, kwargs: dict[str, Any], queue: str, expires: float) -> None:
+        def send(*, kwargs: dict[str, Any], queue: str, expires: float, **_: Any) -> None:
             messages.append({**kwargs, "queue": queue, "expires": expires})
             threading.Thread(target=work, args=(dict(kwargs),)).start()
 

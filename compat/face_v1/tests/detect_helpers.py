@@ -26,7 +26,7 @@ def answer_with(
     """Every detection is answered at once by this engine; returns what workers were told, as it comes."""
     told = [] if told is None else told
 
-    def send(*, kwargs: dict[str, Any], queue: str, expires: float) -> None:
+    def send(*, kwargs: dict[str, Any], queue: str, expires: float, **_: Any) -> None:
         told.append({**kwargs, "queue": queue, "expires": expires})
         wishes = {name: value for name, value in kwargs.items() if name not in UNKNOWN_TO_FAKES}
         detection_answer(**wishes, engine=engine)
@@ -41,7 +41,7 @@ UNKNOWN_TO_FAKES = {"parts", "detection", "recognition"}
 def use_real_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every detection is answered at once by the real engine."""
 
-    def send(*, kwargs: dict[str, Any], queue: str, expires: float) -> None:
+    def send(*, kwargs: dict[str, Any], queue: str, expires: float, **_: Any) -> None:
         detect_picture(**kwargs)
 
     monkeypatch.setattr(detect_picture, "apply_async", send)
