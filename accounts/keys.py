@@ -16,6 +16,8 @@ from django.db import connection, transaction
 from django.db.models import Model
 from django.utils import timezone
 
+from emotionsite.database import together
+
 from .access import Access, across_teams, team_scope
 from .audit import record
 from .models import ApiKey, Plan, Scope, Team, User
@@ -137,21 +139,26 @@ def _find() -> str:
 def _key_of(identifier: str) -> ApiKey | None:
     """The key of this identifier, with its team and plan; None when there is none."""
     # Across teams: the key is what tells the team.
-    with across_teams(), connection.cursor() as cursor:
+    with across_teams(), connection.cursor() as cursor, together():
         cursor.execute(_find(), [identifier])
         row = cursor.fetchone()
     if row is None:
         return None
     left = iter(row)
     key, team, plan = _instance(ApiKey, left), _instance(Team, left), _instance(Plan, left)
-    team.plan = plan if plan.pk is not None else None
+    team.plan = plan if team.plan_id is not None else None
     key.team = team
     return key
 
 
+@cache
+def _names(model: type[Model]) -> list[str]:
+    return [field.attname for field in model._meta.concrete_fields]  # noqa: SLF001
+
+
 def _instance(model: type[Row], values: Iterator[Any]) -> Row:
     """An instance as if the database had been asked for it, of the next values."""
-    names = [field.attname for field in model._meta.concrete_fields]  # noqa: SLF001
+    names = _names(model)
     return model.from_db(connection.alias, names, list(islice(values, len(names))))
 
 

@@ -22,6 +22,8 @@ from django.db.models.functions import Greatest
 from django.utils import timezone
 from redis.exceptions import RedisError
 
+from emotionsite.database import together
+
 from . import rate_counter
 from .models import Team, TeamUsage
 from .refusals import refuse
@@ -141,15 +143,16 @@ def pictures_take(*, team: Team, count: int) -> None:
     day = today()
     month = month_of(day)
     limit = limits_of(team).pictures_per_month
+    figures: dict[str, Any] = {
+        "team": team.pk,
+        "day": day,
+        "month": month,
+        "count": count,
+        "limit": limit,
+    }
     with connection.cursor() as cursor:
-        figures: dict[str, Any] = {
-            "team": team.pk,
-            "day": day,
-            "month": month,
-            "count": count,
-            "limit": limit,
-        }
-        cursor.execute(_TAKE, figures)
+        with together():
+            cursor.execute(_TAKE, figures)
         counted = cursor.rowcount
     if not counted:
         raise _pictures_refused(team, limit or 0, month)

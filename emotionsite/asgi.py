@@ -4,6 +4,7 @@ ASGI rather than WSGI: official clients stream uploads chunked, which WSGI serve
 empty body.
 """
 
+import gc
 import os
 from typing import cast
 
@@ -23,3 +24,6 @@ application = BodyGuard(
     limit=settings.MAX_REQUEST_BYTES,
     larger=dict.fromkeys(settings.ARCHIVE_PATHS, settings.MAX_ARCHIVE_REQUEST_BYTES),
 )
+# What is loaded by now stays: no need to look through it for garbage again and again while clients wait.
+gc.collect()
+gc.freeze()

@@ -46,6 +46,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
             self._told = wanted
         return execute(sql, params, many, context)
 
+    def doubt(self) -> None:
+        """Tell the session its team again before the next statement: what it was told may be undone."""
+        self._told = None
+
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         self._told = None
         return super().get_new_connection(conn_params)

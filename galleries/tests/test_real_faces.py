@@ -34,7 +34,7 @@ def worker(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
     # The first question waits until the engine is loaded.
     settings.DETECT_DEADLINE_SECONDS = 60
 
-    def send(*, kwargs: dict[str, Any], queue: str, expires: float) -> None:
+    def send(*, kwargs: dict[str, Any], queue: str, expires: float, **_: Any) -> None:
         detect_picture(**kwargs)
 
     monkeypatch.setattr(detect_picture, "apply_async", send)
