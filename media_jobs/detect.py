@@ -50,6 +50,8 @@ PARTS: Mapping[str, str] = {
     "head_pose": "landmarks",
     "quality": "quality",
 }
+#: The same for the programs of this server: what a dialect says of a face, and no more.
+ALL_PARTS: Mapping[str, str] = {**PARTS, "landmarks27": "landmarks"}
 USUAL_PARTS = ("emotions", "age", "gender")
 DETECTIONS = ("detection_01", "detection_02", "detection_03")
 LONGEST_DEADLINE = 60.0
@@ -65,12 +67,13 @@ _ANSWER = _IN_MEMORY + "redis.call('RPUSH', KEYS[1], ARGV[1])\nreturn redis.call
 
 @dataclass(frozen=True)
 class Question:
-    """What a client wants to know: parts of `PARTS`, a detection of `DETECTIONS`, the most faces (None: all).
+    """What a client wants to know: parts of `ALL_PARTS`, a detection of `DETECTIONS`, and the most faces.
 
-    `seconds` is how long it waits. What the programs of this server may want to know beside it: with the name
-    of a recognition model in `recognition`, each face's vector by it; with `crops`, small pictures of the
-    faces (`media_jobs.crops`); `near` (left, top, width, height) leaves both out for faces outside this box.
-    `least_side` leaves out faces that are smaller, as `media_jobs.detect_work.large_enough` says.
+    `max_faces` None is all; `seconds` is how long it waits. What the programs of this server may want to know
+    beside it: with the name of a recognition model in `recognition`, each face's vector by it; with `crops`,
+    small pictures of the faces (`media_jobs.crops`); `near` (left, top, width, height) leaves both out for
+    faces outside this box. `least_side` leaves out faces that are smaller, as
+    `media_jobs.detect_work.large_enough` says.
     """
 
     parts: tuple[str, ...] = USUAL_PARTS
@@ -240,7 +243,7 @@ def _engine_parts(team: Team, question: Question) -> set[str]:
     Vectors are no part of an answer to clients. Who asks for them has a client's explicit wish to recognise
     somebody, which the switch for photos does not govern.
     """
-    wanted = {PARTS[name] for name in question.parts} & (parts_of(team) | {"landmarks", "quality"})
+    wanted = {ALL_PARTS[name] for name in question.parts} & (parts_of(team) | {"landmarks", "quality"})
     return wanted | ({"embedding"} if question.recognition is not None else set())
 
 

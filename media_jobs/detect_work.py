@@ -39,8 +39,8 @@ def detection_answer(
 ) -> None:
     """Look at the picture behind a ticket and give the answer; does nothing when nobody waits any more.
 
-    asked: names of `media_jobs.detect.PARTS` that the answer holds; what the engine was not asked is None.
-    crops, near, least_side: as `media_jobs.detect.Question` has them.
+    asked: names of `media_jobs.detect.ALL_PARTS` that the answer holds; what the engine was not asked is
+    None. crops, near, least_side: as `media_jobs.detect.Question` has them.
     """
     taken = picture_take(ticket)
     if taken is None:
@@ -154,9 +154,13 @@ def _gender(face: Any) -> dict[str, Any]:
     return {"gender": face.gender, "gender_confidence": None if sure is None else _rounded(sure)}
 
 
+def _landmarks27(face: Any) -> dict[str, Any]:
+    return {"landmarks27": {name: point_as_json(*point) for name, point in face.landmarks.named.items()}}
+
+
 def _landmarks(face: Any) -> dict[str, Any]:
     return {
-        "landmarks27": {name: point_as_json(*point) for name, point in face.landmarks.named.items()},
+        **_landmarks27(face),
         "landmarks68": [point_as_json(*point) for point in face.landmarks.points68],
     }
 
@@ -181,6 +185,7 @@ _DESCRIPTIONS = {
     "gender": _gender,
     "attributes": lambda face: {"attributes": attributes_as_json(face.attributes)},
     "landmarks": _landmarks,
+    "landmarks27": _landmarks27,
     "head_pose": _head_pose,
     "quality": _quality,
 }

@@ -59,7 +59,7 @@ def analyze_chunk(task: Task, *, team_id: str, job_id: str, chunk: int) -> None:
 
 
 # Acknowledged at once: whoever waits for the answer does not wait for a second worker.
-@shared_task(acks_late=False)
+@shared_task(acks_late=False, typing=False)
 def detect_picture(
     *,
     ticket: str,

@@ -17,9 +17,9 @@ Described = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Attribute:
-    """An attribute: the part of the engine's answer it is in (`media_jobs.detect.PARTS`), and how it is said.
+    """An attribute: how it is said, and the part of the engine's answer it is in.
 
-    `say` returns None for what was not computed.
+    Parts are those of `media_jobs.detect.ALL_PARTS`. `say` returns None for what was not computed.
     """
 
     part: str

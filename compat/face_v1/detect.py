@@ -87,7 +87,7 @@ def question_of(detection: str, attributes: Sequence[str], *, landmarks: bool) -
         raise face_error("attributes_not_in_02")
     if detection == "detection_02" and landmarks:
         raise face_error("landmarks_not_in_02")
-    parts = {ATTRIBUTES[name].part for name in attributes} | ({"landmarks"} if landmarks else set())
+    parts = {ATTRIBUTES[name].part for name in attributes} | ({"landmarks27"} if landmarks else set())
     return Question(
         parts=tuple(sorted(parts)),
         detection=detection,
