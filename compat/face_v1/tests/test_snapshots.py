@@ -1,89 +1,35 @@
 """Snapshots over HTTP: taking, applying, listing, changing, erasing, and how an operation stands."""
 
-import re
-from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.urls import reverse
 from django.utils import timezone
 
 from accounts.access import across_teams, team_scope
-from accounts.models import Plan
-from compat.face_v1 import snapshots as views
-from compat.face_v1.kinds import FACE_LIST, KINDS, LARGE_PERSON_GROUP, PERSON_GROUP, Kind
+from compat.face_v1.kinds import FACE_LIST, KINDS, Kind
 from conftest import People
-from galleries import snapshots
-from galleries.jobs import job_cancel, job_run
-from galleries.models import EnrolledFace, Gallery, GalleryJob, GallerySnapshot
-from galleries.training import gallery_train
+from galleries.models import GalleryJob, GallerySnapshot
 
 from .helpers import Program
-from .question_helpers import collection, detected, gallery_named, group_of, list_of, queries_of
-
-STAFF = {"Ada": 1, "Bob": 2}
-Refused = Callable[..., str]
-
-
-def staff_of(people: People, kind: Kind = PERSON_GROUP) -> None:
-    """A collection `staff` of this kind with some faces, trained where its kind is."""
-    if kind.holds == Gallery.Holds.SUBJECTS:
-        group_of(people.team, kind, STAFF)
-    else:
-        list_of(people.team, kind, [(1, 0), (2, 0)], "staff")
+from .question_helpers import detected, gallery_named, queries_of
+from .snapshot_http_helpers import (
+    STAFF,
+    account,
+    applied,
+    operation_of,
+    request_of,
+    staff_of,
+    taken,
+    work_off,
+)
 
 
 @pytest.fixture(params=KINDS, ids=lambda kind: kind.namespace)
 def kind(request: pytest.FixtureRequest) -> Kind:
     """Every test that uses it runs for all four kinds of collections."""
     found: Kind = request.param
-    return found
-
-
-def account(people: People) -> str:
-    return str(people.team.pk)
-
-
-def request_of(people: People, kind: Kind = PERSON_GROUP, **changes: Any) -> dict[str, Any]:
-    """The body of a request to take a snapshot of the collection `staff` for the team itself."""
-    usual = {"type": kind.code, "objectId": "staff", "applyScope": [account(people)]}
-    return {**usual, **changes}
-
-
-def operation_of(answer: Any) -> str:
-    """The path of the operation that an answer names."""
-    assert (answer.status_code, answer.content) == (202, b""), answer.content
-    place = answer.headers["Operation-Location"]
-    assert re.fullmatch(r"/operations/[0-9a-f-]{36}", place), "programs take what is behind the second slash"
-    return str(place)
-
-
-def work_off() -> None:
-    """Do all jobs that wait, as workers do."""
-    with across_teams():
-        waiting = list(GalleryJob.objects.filter(status="queued").values_list("pk", flat=True))
-    for pk in waiting:
-        job_run(job_id=pk)
-
-
-def taken(program: Program, body: dict[str, Any]) -> str:
-    """The id of a snapshot that was taken, as a program finds it out."""
-    place = operation_of(program.post("/snapshots", body))
-    work_off()
-    status = program.get(place).json()
-    assert status["status"] == "succeeded", status
-    return str(status["resourceLocation"].split("/")[2])
-
-
-def applied(program: Program, snapshot: str, key: str = "copy") -> dict[str, Any]:
-    """How the operation that applies a snapshot ends."""
-    place = operation_of(program.post(f"/snapshots/{snapshot}/apply", {"objectId": key, "mode": "CreateNew"}))
-    work_off()
-    found: dict[str, Any] = program.get(place).json()
     return found
 
 
@@ -240,245 +186,3 @@ def test_a_deleted_group_comes_back_from_its_snapshot(people: People, program: P
     assert applied(program, snapshot, "staff")["status"] == "succeeded"
     persons = program.get("/persongroups/staff/persons").json()
     assert {person["name"] for person in persons} == set(STAFF)
-
-
-# --- What is refused ----------------------------------------------------------------------------------
-SCOPES = [None, [], "x", str(uuid4()), ["x"], [1], [None], {"a": 1}, [str(uuid4()) for _ in range(65)]]
-
-
-@pytest.mark.parametrize("scope", SCOPES, ids=range(len(SCOPES)))
-def test_a_scope_has_to_be_a_list_of_accounts(
-    people: People, program: Program, refused: Refused, scope: Any
-) -> None:
-    staff_of(people)
-    body = request_of(people, applyScope=scope)
-    message = refused(lambda: program.post("/snapshots", body), 400, "BadArgument")
-    assert "applyScope" in message
-    assert account(people) in message, "it tells the caller which account they are"
-    with across_teams():
-        assert GallerySnapshot.objects.count() == 0
-
-
-@pytest.mark.parametrize("type_", [None, "", "Persons", 7, "person_group"])
-def test_a_type_has_to_be_one_of_four(people: People, program: Program, refused: Refused, type_: Any) -> None:
-    staff_of(people)
-    body = request_of(people, type=type_)
-    assert "type" in refused(lambda: program.post("/snapshots", body), 400, "BadArgument")
-
-
-@pytest.mark.parametrize("type_", ["Persons", "", "person_group"])
-def test_a_list_is_asked_for_one_of_four_types(program: Program, refused: Refused, type_: str) -> None:
-    assert "type" in refused(lambda: program.get("/snapshots", type=type_), 400, "BadArgument")
-
-
-@pytest.mark.parametrize("scope", ["x", "", f"{uuid4()},", f"{uuid4()} {uuid4()}"])
-def test_a_list_is_asked_for_accounts(program: Program, refused: Refused, scope: str) -> None:
-    message = refused(lambda: program.get("/snapshots", applyScope=scope), 400, "BadArgument")
-    assert "applyScope" in message
-
-
-@pytest.mark.parametrize("key", [None, "", "Staff", "a b", "x" * 65, 7])
-def test_an_object_is_named_by_a_valid_id(
-    people: People, program: Program, refused: Refused, kind: Kind, key: Any
-) -> None:
-    body = request_of(people, kind, objectId=key)
-    message = refused(lambda: program.post("/snapshots", body), 400, "BadArgument")
-    assert message.startswith(f"{kind.word} ID is invalid.") or key == 7
-
-
-def test_an_object_that_is_not_there_is_not_found(
-    people: People, others: People, program: Program, refused: Refused, kind: Kind
-) -> None:
-    with team_scope(others.team):
-        collection(others.team, kind, "staff")
-    body = request_of(people, kind)
-    refused(lambda: program.post("/snapshots", body), 404, f"{kind.code}NotFound")
-
-
-@pytest.mark.parametrize("data", ["x" * 16_385, 7, ["x"]])
-def test_user_data_is_a_text_of_16_kb(people: People, program: Program, refused: Refused, data: Any) -> None:
-    staff_of(people)
-    snapshot = taken(program, request_of(people))
-    body = request_of(people, userData=data)
-    for send in (
-        lambda: program.post("/snapshots", body),
-        lambda: program.patch(f"/snapshots/{snapshot}", {"userData": data}),
-    ):
-        assert "userData" in refused(send, 400, "BadArgument")
-    assert len(program.get("/snapshots").json()) == 1
-
-
-def test_what_is_no_json_is_refused(people: People, program: Program, refused: Refused) -> None:
-    staff_of(people)
-    snapshot = taken(program, request_of(people))
-    for method, path in (
-        ("POST", "/snapshots"),
-        ("PATCH", f"/snapshots/{snapshot}"),
-        ("POST", f"/snapshots/{snapshot}/apply"),
-    ):
-        broken = partial(program.send, method, path, content=b"{", kind="application/json")
-        refused(broken, 400, "BadArgument")
-        refused(partial(program.send, method, path, content=b"{}", kind="text/plain"), 415, "BadArgument")
-
-
-def test_a_change_has_to_say_what(people: People, program: Program, refused: Refused) -> None:
-    staff_of(people)
-    path = f"/snapshots/{taken(program, request_of(people))}"
-    for body in ({}, {"userData": None, "applyScope": None}, {"name": "x"}):
-        refused(partial(program.patch, path, body), 400, "BadArgument")
-    for scope in SCOPES[1:]:
-        refused(partial(program.patch, path, {"applyScope": scope}), 400, "BadArgument")
-    assert program.get(path).json()["applyScope"] == [account(people)]
-
-
-@pytest.mark.parametrize("mode", ["Overwrite", "", "create new"])
-def test_the_only_mode_is_create_new(people: People, program: Program, refused: Refused, mode: str) -> None:
-    staff_of(people)
-    path = f"/snapshots/{taken(program, request_of(people))}/apply"
-    body = {"objectId": "copy", "mode": mode or 7}
-    refused(lambda: program.post(path, body), 400, "BadArgument")
-    operation_of(program.post(path, {"OBJECTID": "copy", "mode": "createnew"}))
-
-
-@pytest.mark.parametrize("key", [None, "", "Copy", "x" * 65])
-def test_a_copy_gets_a_valid_id(people: People, program: Program, refused: Refused, key: Any) -> None:
-    staff_of(people, LARGE_PERSON_GROUP)
-    path = f"/snapshots/{taken(program, request_of(people, LARGE_PERSON_GROUP))}/apply"
-    message = refused(lambda: program.post(path, {"objectId": key}), 400, "BadArgument")
-    assert message.startswith("Large person group ID is invalid.")
-
-
-def test_nothing_is_applied_over_what_is_there(
-    people: People, program: Program, refused: Refused, kind: Kind
-) -> None:
-    staff_of(people, kind)
-    path = f"/snapshots/{taken(program, request_of(people, kind))}/apply"
-    refused(lambda: program.post(path, {"objectId": "staff"}), 409, f"{kind.code}Exists")
-    operation_of(program.post(path, {"objectId": "copy"}))
-    refused(lambda: program.post(path, {"objectId": "copy"}), 409, f"{kind.code}Exists")
-
-
-def test_an_id_that_is_taken_meanwhile_ends_as_a_failed_operation(people: People, program: Program) -> None:
-    staff_of(people)
-    snapshot = taken(program, request_of(people))
-    place = operation_of(program.post(f"/snapshots/{snapshot}/apply", {"objectId": "copy"}))
-    assert program.put("/persongroups/copy", {"name": "Faster"}).status_code == 200
-    work_off()
-    status = program.get(place).json()
-    assert status["status"] == "failed"
-    assert "copy" in status["message"]
-    assert "resourceLocation" not in status
-    assert program.get("/persongroups/copy").json()["name"] == "Faster"
-    assert program.get("/persongroups/copy/persons").json() == []
-
-
-def test_an_operation_that_was_cancelled_has_failed(people: People, program: Program) -> None:
-    staff_of(people)
-    place = operation_of(program.post("/snapshots", request_of(people)))
-    with team_scope(people.team):
-        job_cancel(job=GalleryJob.objects.get(kind=GalleryJob.Kind.SNAPSHOT))
-    status = program.get(place).json()
-    assert (status["status"], status["message"]) == ("failed", "The operation was cancelled.")
-
-
-def test_limits_are_quotas(
-    people: People, program: Program, refused: Refused, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    staff_of(people, FACE_LIST)
-    snapshot = taken(program, request_of(people, FACE_LIST))
-    apply = partial(program.post, f"/snapshots/{snapshot}/apply", {"objectId": "copy"})
-    with monkeypatch.context() as patched:
-        patched.setattr(snapshots, "MOST", 1)
-        refused(lambda: program.post("/snapshots", request_of(people, FACE_LIST)), 403, "QuotaExceeded")
-    with monkeypatch.context() as patched:
-        patched.setitem(views._OF_NAMESPACE, "face_list", replace(FACE_LIST, most=1))
-        message = refused(apply, 403, "QuotaExceeded")
-        assert message == "Face list number reached subscription level limit, which is 1."
-    with across_teams():
-        stored = EnrolledFace.objects.count()
-        people.team.plan = Plan.objects.create(name="small", stored_faces=stored + 1)
-        people.team.save()
-    refused(apply, 403, "QuotaExceeded")
-
-
-def test_other_accounts_find_nothing(
-    people: People, others: People, program: Program, stranger: Program, refused: Refused
-) -> None:
-    staff_of(people)
-    taking = operation_of(program.post("/snapshots", request_of(people)))
-    work_off()
-    path = f"/snapshots/{program.get(taking).json()['resourceLocation'].split('/')[2]}"
-    for send in (
-        lambda: stranger.get(path),
-        lambda: stranger.patch(path, {"userData": "ours"}),
-        lambda: stranger.delete(path),
-        lambda: stranger.post(f"{path}/apply", {"objectId": "copy"}),
-    ):
-        refused(send, 404, "SnapshotNotFound")
-    refused(lambda: stranger.get(taking), 404, "OperationNotFound")
-    program.patch(path, {"applyScope": [account(others)]})
-    # Who may apply it may see it, and nothing else.
-    for send in (
-        lambda: stranger.patch(path, {"userData": "ours"}),
-        lambda: stranger.delete(path),
-    ):
-        refused(send, 404, "SnapshotNotFound")
-    message = refused(lambda: program.post(f"{path}/apply", {"objectId": "copy"}), 403, "Forbidden")
-    assert "applyScope" in message, "its own account is not in it any more"
-
-
-@pytest.mark.parametrize("text", ["x", "7", str(uuid4()), "0" * 33])
-def test_unknown_ids_are_not_found(program: Program, refused: Refused, text: str) -> None:
-    for send in (
-        lambda: program.get(f"/snapshots/{text}"),
-        lambda: program.patch(f"/snapshots/{text}", {"userData": "x"}),
-        lambda: program.delete(f"/snapshots/{text}"),
-        lambda: program.post(f"/snapshots/{text}/apply", {"objectId": "copy"}),
-    ):
-        refused(send, 404, "SnapshotNotFound")
-    refused(lambda: program.get(f"/operations/{text}"), 404, "OperationNotFound")
-
-
-def test_other_jobs_are_no_operations(people: People, program: Program, refused: Refused) -> None:
-    staff_of(people)
-    with team_scope(people.team):
-        job = gallery_train(gallery=gallery_named(people.team, "staff"))
-    refused(lambda: program.get(f"/operations/{job.pk}"), 404, "OperationNotFound")
-
-
-def test_what_is_over_is_not_found(people: People, program: Program, refused: Refused) -> None:
-    staff_of(people)
-    path = f"/snapshots/{taken(program, request_of(people))}"
-    with across_teams():
-        GallerySnapshot.objects.update(expires_at=timezone.now())
-    for send in (
-        lambda: program.get(path),
-        lambda: program.patch(path, {"userData": "x"}),
-        lambda: program.delete(path),
-        lambda: program.post(f"{path}/apply", {"objectId": "copy"}),
-    ):
-        refused(send, 404, "SnapshotNotFound")
-    assert program.get("/snapshots").json() == []
-
-
-def test_changing_anything_needs_the_right_to_manage(
-    people: People, program: Program, refused: Refused
-) -> None:
-    staff_of(people)
-    taking = operation_of(program.post("/snapshots", request_of(people)))
-    work_off()
-    path = program.get(taking).json()["resourceLocation"]
-    analyst = Program(people.key("read", "analyze"))
-    assert analyst.get(path).status_code == analyst.get(taking).status_code == 200
-    for send in (
-        lambda: analyst.post("/snapshots", request_of(people)),
-        lambda: analyst.patch(path, {"userData": "x"}),
-        lambda: analyst.delete(path),
-        lambda: analyst.post(f"{path}/apply", {"objectId": "copy"}),
-    ):
-        refused(send, 403, "Forbidden")
-
-
-def test_a_team_finds_its_account_id_on_the_page_of_its_keys(people: People) -> None:
-    page = people.client("owner").get(reverse("team_keys")).content.decode()
-    assert f'<code id="account-id">{account(people)}</code>' in page
