@@ -140,6 +140,7 @@ class BatchedEngine:
                 parts=wish.parts,
                 detection=wish.detection,
                 recognition=wish.recognition,
+                hurry=wish.urgent,
             )
             if len(results) != len(batch):
                 raise RuntimeError(f"The engine answered {len(results)} of {len(batch)} pictures.")

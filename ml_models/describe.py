@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,13 +13,14 @@ from numpy.typing import NDArray
 from ml_models.attributes import AttributeFields, AttributeModel
 from ml_models.embedding import EmbeddingModel, SecondView
 from ml_models.emotion import EmotionModel
+from ml_models.eyes import Eyes as EyeMeasures
 from ml_models.eyes import measure
 from ml_models.face_trunk import FaceTrunk, face_crops
 from ml_models.head_pose import HeadPoseModel, HeadPoses
 from ml_models.landmark_names import LandmarkModel
 from ml_models.levels import Levels
 from ml_models.mesh import Meshes, MeshModel
-from ml_models.quality import QualityModel, for_recognition
+from ml_models.quality import Qualities, QualityModel, for_recognition
 from ml_models.recognition import DEFAULT_WEIGHTS, default_model
 from ml_models.registry import weight
 from ml_models.types import ATTRIBUTE_PARTS, Eyes, HeadPose, Landmarks, Quality
@@ -38,6 +41,30 @@ WEIGHTS: dict[str, tuple[str, ...]] = {
     "attributes": ("attributes-v1",),
     "landmarks": ("face-mesh", "iris", "face-shape", "landmarks68"),
 }
+
+
+_T = TypeVar("_T", covariant=True)
+
+
+class Answer(Protocol[_T]):
+    """The answer of work that may be going on in another thread, such as a Future."""
+
+    def result(self) -> _T:
+        """The answer, waited for; raises what the work raised."""
+
+
+class Later(Generic[_T]):
+    """Work that is done when its answer is asked for, once."""
+
+    def __init__(self, work: Callable[[], _T]) -> None:
+        self._work = work
+
+    def result(self) -> _T:
+        return self._work()
+
+
+#: Takes work, to be done now in another thread or later in this one.
+Beside = Callable[[Callable[[], Any]], Answer[Any]]
 
 
 class Description(AttributeFields, total=False):
@@ -87,12 +114,14 @@ class FaceDescriber:
         landmarks5: Sequence[Floats],
         parts: frozenset[str],
         net: RecognitionNet | None = None,
+        beside: Beside = Later,
     ) -> list[Description]:
         """The fields of the faces of some pictures, picture by picture, one after another.
 
         boxes (n, 4) and landmarks5 (n, 5, 2): for each picture those of its faces, in pixels. parts: what was
         asked for, as `ml_models.types.check_parts` gives it. net: makes the embeddings, None for the default
-        model.
+        model. beside: who does the face mesh, which needs nothing of the other networks; in this thread, when
+        its turn has come, unless there is another one.
         """
         faces: list[Description] = [{} for one in boxes for _ in range(len(one))]
         if not faces or not parts:
@@ -102,12 +131,15 @@ class FaceDescriber:
             for face, embedding in zip(faces, net.embeddings(levels, landmarks5, None), strict=True):
                 face["embedding"] = embedding
             parts = parts - {"embedding"}
+        seen: Answer[_Seen] | None = None
+        if parts & {"embedding", "landmarks", "quality"}:
+            seen = beside(partial(self._see, levels, landmarks5, parts))
         trunk: Mapping[str, Floats] = {}
         if wanted := _of_trunk(parts):
             trunk = self._trunk.some(face_crops(levels, landmarks5), wanted)
             self._from_trunk(faces, levels, boxes, landmarks5, trunk, parts)
-        if parts & {"embedding", "landmarks", "quality"}:
-            self._from_mesh(faces, levels, landmarks5, trunk, parts)
+        if seen is not None:
+            self._from_mesh(faces, levels, landmarks5, trunk, seen.result())
         return faces
 
     def _from_trunk(
@@ -129,64 +161,84 @@ class FaceDescriber:
             for face, found in zip(faces, fields, strict=True):
                 face.update(found)
 
+    def _see(self, levels: Sequence[Levels], landmarks5: Sequence[Floats], parts: frozenset[str]) -> _Seen:
+        """The face mesh, and what comes of it alone."""
+        meshes = self._mesh.meshes(levels, landmarks5) if "landmarks" in parts else None
+        # Without the irises, where nobody asked for them.
+        surfaces = self._mesh.surfaces(levels, landmarks5) if meshes is None else meshes.points
+        poses = self._pose.poses(surfaces)
+        return _Seen(
+            meshes=meshes,
+            surfaces=surfaces,
+            poses=poses,
+            points68=None if meshes is None else self._points68.ibug_points(meshes),
+            eyes=None if meshes is None else measure(meshes, poses),
+            qualities=self._quality.qualities(levels, landmarks5) if "quality" in parts else None,
+            embedding="embedding" in parts,
+        )
+
     def _from_mesh(
         self,
         faces: list[Description],
         levels: Sequence[Levels],
         landmarks5: Sequence[Floats],
         trunk: Mapping[str, Floats],
-        parts: frozenset[str],
+        seen: _Seen,
     ) -> None:
         """What the face mesh shows: landmarks, pose and eyes; and what needs it: quality and embedding."""
-        if "landmarks" in parts:
-            meshes = self._mesh.meshes(levels, landmarks5)
-            surfaces, poses = meshes.points, self._pose.poses(meshes.points)
-            self._place(faces, meshes, poses)
-        else:
-            # Without the irises, which nobody asked for.
-            surfaces = self._mesh.surfaces(levels, landmarks5)
-            poses = self._pose.poses(surfaces)
-        if "quality" in parts:
-            self._judge(faces, levels, landmarks5, poses)
-        if "embedding" in parts:
+        if seen.meshes is not None:
+            _place(faces, seen)
+        if seen.qualities is not None:
+            _judge(faces, seen.qualities, seen.poses)
+        if seen.embedding:
             edges = np.cumsum([len(points) for points in landmarks5])[:-1]
-            embeddings = self._embedding.joined(trunk["embedding"], levels, np.split(surfaces, edges))
+            embeddings = self._embedding.joined(trunk["embedding"], levels, np.split(seen.surfaces, edges))
             for face, embedding in zip(faces, embeddings, strict=True):
                 face["embedding"] = embedding
 
-    def _place(self, faces: list[Description], meshes: Meshes, poses: HeadPoses) -> None:
-        points68, eyes = self._points68.ibug_points(meshes), measure(meshes, poses)
-        for number, face in enumerate(faces):
-            face["landmarks"] = Landmarks(
-                meshes.points[number], meshes.iris[number], points68[number], float(meshes.confidence[number])
-            )
-            face["head_pose"] = HeadPose(
-                float(poses.yaw[number]), float(poses.pitch[number]), float(poses.roll[number])
-            )
-            face["eyes"] = Eyes(*(float(v) for v in (*eyes.open[number], *eyes.gaze[number])))
 
-    def _judge(
-        self,
-        faces: list[Description],
-        levels: Sequence[Levels],
-        landmarks5: Sequence[Floats],
-        poses: HeadPoses,
-    ) -> None:
-        found = self._quality.qualities(levels, landmarks5)
-        # Whether something covers the face is known when attributes were asked for too.
-        covered = np.array([covers_face(face.get("attributes")) for face in faces], dtype=bool)
-        answers = for_recognition(found, poses.yaw, poses.pitch, covered)
-        words = zip(found.blur_levels, found.exposure_levels, found.noise_levels, answers, strict=True)
-        for number, (face, (blur, exposure, noise, answer)) in enumerate(zip(faces, words, strict=True)):
-            face["quality"] = Quality(
-                blur=float(found.blur[number]),
-                blur_level=blur,
-                exposure=float(found.exposure[number]),
-                exposure_level=exposure,
-                noise=float(found.noise[number]),
-                noise_level=noise,
-                for_recognition=answer,
-            )
+@dataclass(frozen=True)
+class _Seen:
+    """What the face mesh shows of N faces; None for what was not asked for."""
+
+    meshes: Meshes | None
+    surfaces: Floats
+    poses: HeadPoses
+    points68: Floats | None
+    eyes: EyeMeasures | None
+    qualities: Qualities | None
+    embedding: bool
+
+
+def _place(faces: list[Description], seen: _Seen) -> None:
+    meshes, poses, points68, eyes = seen.meshes, seen.poses, seen.points68, seen.eyes
+    if meshes is None or points68 is None or eyes is None:
+        return
+    for number, face in enumerate(faces):
+        face["landmarks"] = Landmarks(
+            meshes.points[number], meshes.iris[number], points68[number], float(meshes.confidence[number])
+        )
+        face["head_pose"] = HeadPose(
+            float(poses.yaw[number]), float(poses.pitch[number]), float(poses.roll[number])
+        )
+        face["eyes"] = Eyes(*(float(v) for v in (*eyes.open[number], *eyes.gaze[number])))
+
+
+def _judge(faces: list[Description], found: Qualities, poses: HeadPoses) -> None:
+    # Whether something covers the face is known when attributes were asked for too.
+    covered = np.array([covers_face(face.get("attributes")) for face in faces], dtype=bool)
+    answers = for_recognition(found, poses.yaw, poses.pitch, covered)
+    words = zip(found.blur_levels, found.exposure_levels, found.noise_levels, answers, strict=True)
+    for number, (face, (blur, exposure, noise, answer)) in enumerate(zip(faces, words, strict=True)):
+        face["quality"] = Quality(
+            blur=float(found.blur[number]),
+            blur_level=blur,
+            exposure=float(found.exposure[number]),
+            exposure_level=exposure,
+            noise=float(found.noise[number]),
+            noise_level=noise,
+            for_recognition=answer,
+        )
 
 
 def _of_trunk(parts: frozenset[str]) -> frozenset[str]:

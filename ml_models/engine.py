@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import accumulate, pairwise
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ml_models.describe import Description, FaceDescriber
+from ml_models.describe import Answer, Beside, Description, FaceDescriber, Later
 from ml_models.detection import DETECTION_MODELS, DetectionOptions, Detections, FaceDetector
 from ml_models.levels import Levels
 from ml_models.pictures import check_box, check_pictures
@@ -43,6 +45,9 @@ class FaceEngine:
         self._detector, self._describer, self._threads = detector, describer, threads
         self._recognition = LoadedNets(streams or threads)
         self._pool = ThreadPoolExecutor(threads, "face-engine") if threads > 1 else None
+        # Streams that no call uses, and a thread that may use one of them for a call in a hurry.
+        self._free = threading.Semaphore(streams or threads)
+        self._helper = ThreadPoolExecutor(1, "face-engine-beside") if (streams or 1) > threads else None
         self._versions = describer.versions
 
     @classmethod
@@ -94,6 +99,7 @@ class FaceEngine:
         *,
         detection: str | DetectionOptions | None = None,
         recognition: str | None = None,
+        hurry: bool = False,
     ) -> list[list[Face]]:
         """The faces of every picture.
 
@@ -103,7 +109,8 @@ class FaceEngine:
         needs are not run. detection: "detection_01", "detection_02" (small and turned faces too) or
         "detection_03" (rotated faces too), or options; by default those the engine was loaded with.
         recognition: name of the model that makes the embeddings (`ml_models.recognition`), None for the
-        default; another one is loaded when it is asked for first, which takes up to a second.
+        default; another one is loaded when it is asked for first, which takes up to a second. hurry: somebody
+        waits, so a stream that is free beside this call's threads is used too.
         Returns one list per picture, largest face first; for given boxes, one face per box in the order
         given. Raises ValueError for anything that is not such a picture, box or part, and WeightError for a
         recognition model that cannot be used, before any network has run.
@@ -114,8 +121,9 @@ class FaceEngine:
         options = self._check_detection(detection)
         net = self._recognition.other(recognition) if "embedding" in wanted else None
         levels = [Levels(picture) for picture in pictures]
-        found = self._find(levels, given, options)
-        described = self._describe(levels, found, wanted, net)
+        with self._stream():
+            found = self._find(levels, given, options)
+            described = self._describe(levels, found, wanted, net, self._beside if hurry else Later)
         return [
             [
                 Face(_box(box), float(confidence), points, **next(described))
@@ -123,6 +131,24 @@ class FaceEngine:
             ]
             for one in found
         ]
+
+    @contextmanager
+    def _stream(self) -> Iterator[None]:
+        """Note that a call is at work; one more than there are streams is not kept waiting here."""
+        noted = self._free.acquire(blocking=False)
+        try:
+            yield
+        finally:
+            if noted:
+                self._free.release()
+
+    def _beside(self, work: Callable[[], Any]) -> Answer[Any]:
+        """Let the helper do something while this thread goes on, if a stream is free for it."""
+        if self._helper is None or not self._free.acquire(blocking=False):
+            return Later(work)
+        future = self._helper.submit(work)
+        future.add_done_callback(lambda _: self._free.release())
+        return future
 
     def classify_emotions(self, crops: Sequence[Picture]) -> NDArray[np.float32]:
         """Emotions of tight face crops, RGB uint8 (H, W, 3) of any sizes -> float32 (N, 8), rows sum to 1.
@@ -154,6 +180,7 @@ class FaceEngine:
         found: list[Detections],
         parts: frozenset[str],
         net: RecognitionNet | None,
+        beside: Beside,
     ) -> Iterator[Description]:
         """The fields of every face, picture by picture. Many faces of one picture are shared out as well."""
 
@@ -167,6 +194,7 @@ class FaceEngine:
                 [found[picture].landmarks[own] for picture, own in rows.items()],
                 parts,
                 net,
+                beside,
             )
 
         faces = [(picture, row) for picture, one in enumerate(found) for row in range(len(one.boxes))]

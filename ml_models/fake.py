@@ -70,6 +70,7 @@ class FakeEngine:
         *,
         detection: Any = None,
         recognition: str | None = None,
+        hurry: bool = False,
     ) -> list[list[Face]]:
         """One face in the middle half of every picture, or one in each box given.
 

@@ -179,5 +179,6 @@ class Engine(Protocol):
         *,
         detection: Any = None,
         recognition: str | None = None,
+        hurry: bool = False,
     ) -> list[list[Face]]:
-        """The faces of every picture, largest first."""
+        """The faces of every picture, largest first. hurry: somebody waits for them."""

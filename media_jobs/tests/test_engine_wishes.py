@@ -35,6 +35,7 @@ class Asked(FakeEngine):
         *,
         detection: Any = None,
         recognition: str | None = None,
+        hurry: bool = False,
     ) -> list[list[Face]]:
         self.asked.append({"boxes": boxes, "recognition": recognition})
         return super().analyze(images, boxes, parts, detection=detection, recognition=recognition)

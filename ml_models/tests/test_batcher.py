@@ -35,6 +35,7 @@ class Recorder(FakeEngine):
         *,
         detection: Any = None,
         recognition: str | None = None,
+        hurry: bool = False,
     ) -> list[list[Face]]:
         self.threads.add(threading.get_ident())
         self.gate.wait(10)
@@ -82,6 +83,7 @@ def test_several_passes_run_at_once_when_asked_for() -> None:
             *,
             detection: Any = None,
             recognition: str | None = None,
+            hurry: bool = False,
         ) -> list[list[Face]]:
             both.wait(10)  # nobody comes here alone
             return super().analyze(images, boxes)
@@ -188,6 +190,7 @@ class Noting(Recorder):
         *,
         detection: Any = None,
         recognition: str | None = None,
+        hurry: bool = False,
     ) -> list[list[Face]]:
         self.gate.wait(10)
         self.passes.append(([int(image[0, 0, 0]) for image in images], frozenset(parts), detection))
