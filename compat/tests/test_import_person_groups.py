@@ -451,7 +451,7 @@ def test_the_people_of_the_sample_photos_come_over_and_are_identified(
     ids = {row["personId"]: name for name, row in ids_in(tmp_path / "ids.json").items()}
     monkeypatch.setattr("django.conf.settings.DETECT_DEADLINE_SECONDS", 60)
 
-    def look(*, kwargs: dict[str, Any], queue: str, expires: float) -> None:
+    def look(*, kwargs: dict[str, Any], queue: str, expires: float, **_: Any) -> None:
         detect_picture(**kwargs)
 
     monkeypatch.setattr(detect_picture, "apply_async", look)
