@@ -12,6 +12,7 @@ from django.core.files.storage import default_storage
 from django.test import Client
 from pytest_django import Settings
 from rest_framework.views import APIView
+from servestatic.middleware import ServeStaticMiddleware
 
 from accounts.access import team_scope
 from accounts.keys import api_key_create
@@ -39,6 +40,26 @@ def empty_places(tmp_path: Path, settings: Settings) -> Iterator[None]:
     client.flushall()
     client.close()
     yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def static_files_once() -> Iterator[None]:
+    """Each test client makes the middleware anew, and that one looks for all static files, which takes longer
+    than most requests: they are looked for once, as in a server.
+    """
+    usual = ServeStaticMiddleware.add_files_from_finders
+    found: dict[str, Any] = {}
+
+    def once(middleware: ServeStaticMiddleware) -> None:
+        if not found:
+            usual(middleware)
+            found.update(files=dict(middleware.files), directories=list(middleware.directories))
+        middleware.files.update(found["files"])
+        middleware.directories[:] = found["directories"]
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(ServeStaticMiddleware, "add_files_from_finders", once)
+        yield
 
 
 @pytest.fixture(autouse=True)
