@@ -168,11 +168,11 @@ class FaceDescriber:
         surfaces = self._mesh.surfaces(levels, landmarks5) if meshes is None else meshes.points
         poses = self._pose.poses(surfaces)
         return _Seen(
-            meshes=meshes,
+            marks=None
+            if meshes is None
+            else (meshes, self._points68.ibug_points(meshes), measure(meshes, poses)),
             surfaces=surfaces,
             poses=poses,
-            points68=None if meshes is None else self._points68.ibug_points(meshes),
-            eyes=None if meshes is None else measure(meshes, poses),
             qualities=self._quality.qualities(levels, landmarks5) if "quality" in parts else None,
             embedding="embedding" in parts,
         )
@@ -186,8 +186,8 @@ class FaceDescriber:
         seen: _Seen,
     ) -> None:
         """What the face mesh shows: landmarks, pose and eyes; and what needs it: quality and embedding."""
-        if seen.meshes is not None:
-            _place(faces, seen)
+        if seen.marks is not None:
+            _place(faces, *seen.marks, seen.poses)
         if seen.qualities is not None:
             _judge(faces, seen.qualities, seen.poses)
         if seen.embedding:
@@ -199,21 +199,20 @@ class FaceDescriber:
 
 @dataclass(frozen=True)
 class _Seen:
-    """What the face mesh shows of N faces; None for what was not asked for."""
+    """What the face mesh shows of N faces; None for what was not asked for. marks: with irises, the 68
+    points and the eyes.
+    """
 
-    meshes: Meshes | None
+    marks: tuple[Meshes, Floats, EyeMeasures] | None
     surfaces: Floats
     poses: HeadPoses
-    points68: Floats | None
-    eyes: EyeMeasures | None
     qualities: Qualities | None
     embedding: bool
 
 
-def _place(faces: list[Description], seen: _Seen) -> None:
-    meshes, poses, points68, eyes = seen.meshes, seen.poses, seen.points68, seen.eyes
-    if meshes is None or points68 is None or eyes is None:
-        return
+def _place(
+    faces: list[Description], meshes: Meshes, points68: Floats, eyes: EyeMeasures, poses: HeadPoses
+) -> None:
     for number, face in enumerate(faces):
         face["landmarks"] = Landmarks(
             meshes.points[number], meshes.iris[number], points68[number], float(meshes.confidence[number])

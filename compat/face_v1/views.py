@@ -20,9 +20,8 @@ from .errors import face_error, face_exception_handler, kind_error
 from .kinds import Kind
 
 #: What programs call recognition models, and the one that Face API takes where none is named.
-RECOGNITION_MODELS = ("recognition_01", "recognition_02", "recognition_03", "recognition_04")
+RECOGNITION_MODELS = tuple(sorted(ALIASES - {""}))
 USUAL_RECOGNITION = RECOGNITION_MODELS[0]
-assert set(RECOGNITION_MODELS) <= set(ALIASES)  # noqa: S101
 #: Entries of a page, unless fewer are asked for.
 MOST_LISTED = 1000
 LONGEST_START = 64
