@@ -5,6 +5,7 @@ from .jobs import GalleryJob
 from .people import FaceLabel, FaceRejection, UnnamedPerson
 from .search import SearchVector, TrainedState
 from .snapshots import GallerySnapshot, SnapshotFace, SnapshotSubject
+from .videos import VideoLabel
 
 __all__ = [
     "APPLYING",
@@ -22,4 +23,5 @@ __all__ = [
     "TemporaryFace",
     "TrainedState",
     "UnnamedPerson",
+    "VideoLabel",
 ]

@@ -1,8 +1,9 @@
-"""Pictures, work on them, calls to webhooks, exports and removals."""
+"""Pictures and videos, work on them, calls to webhooks, exports and removals."""
 
 from .jobs import Job, JobItem
 from .media import SAME_BYTES, Media, ReleasedFile
 from .removal import Export, Removal
+from .videos import Video, VideoChunk, VideoPreview, VideoUpload
 from .webhooks import Webhook, WebhookAttempt, WebhookDelivery
 
 __all__ = [
@@ -13,6 +14,10 @@ __all__ = [
     "Media",
     "ReleasedFile",
     "Removal",
+    "Video",
+    "VideoChunk",
+    "VideoPreview",
+    "VideoUpload",
     "Webhook",
     "WebhookAttempt",
     "WebhookDelivery",

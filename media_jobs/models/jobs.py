@@ -12,10 +12,11 @@ from .media import Media
 
 
 class Job(models.Model):
-    """Work on one or more photos. This row is the truth about it, not Celery's result.
+    """Work on one or more photos, or on a video. This row is the truth about it, not Celery's result.
 
     A batch (`kind`) is a job made of references: files, addresses, entries of an archive or
-    objects of a bucket.
+    objects of a bucket. One of a video has chunks (`VideoChunk`) in place of items; `total` counts them and
+    the linking at the end.
     `listing` is true while the entries of an archive or a bucket are still being counted; `total` grows until
     then. `sealed_source` is what that needs, encrypted, and is wiped when it is done.
     """
@@ -23,6 +24,7 @@ class Job(models.Model):
     class Kind(models.TextChoices):
         PHOTOS = "photos"
         BATCH = "batch"
+        VIDEO = "video"
 
     class Status(models.TextChoices):
         QUEUED = "queued"

@@ -12,9 +12,8 @@ from django_scopes import ScopedManager, get_scope
 from pgvector.django import HalfVectorField
 
 from accounts.models import Team
+from analysis.switches import blank_of, hidden_columns
 from ml_models import EMOTIONS
-
-from .switches import blank_of, hidden_columns
 
 
 class Analysis(models.Model):
