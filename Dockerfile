@@ -87,7 +87,8 @@ EXPOSE 8000
 HEALTHCHECK --interval=30s --timeout=6s --start-period=60s --retries=3 \
     CMD ["python", "deploy/healthcheck.py"]
 CMD ["uvicorn", "emotionsite.asgi:application", "--host", "0.0.0.0", "--port", "8000", \
-     "--no-access-log", "--no-server-header", "--lifespan", "off", "--timeout-graceful-shutdown", "5"]
+     "--no-access-log", "--no-server-header", "--lifespan", "off", "--timeout-graceful-shutdown", "5", \
+     "--ws-max-size", "1048576", "--ws-per-message-deflate", "false"]
 
 FROM runtime AS worker
 LABEL org.opencontainers.image.title="EmotionSite worker" \

@@ -7,7 +7,7 @@ ARGS ?=
 PYTHON := .venv/bin/python
 SUPERVISOR := $(PYTHON) -m emotionsite.supervisor
 
-.PHONY: help setup run stop status test lint bench bench-engine bench-search doctor clean distclean
+.PHONY: help setup run stop status test lint bench bench-engine bench-search bench-video doctor clean distclean
 .DEFAULT_GOAL := help
 
 help:
@@ -21,6 +21,7 @@ help:
 	@echo "make bench     measure photos per second through the whole path and through the bare engine"
 	@echo "make bench-engine  measure the engine beside facenet-pytorch's detection (ARGS=\"--photos FOLDER\")"
 	@echo "make bench-search  measure galleries of up to a million faces (ARGS=\"--sizes 1000,100000\")"
+	@echo "make bench-video   measure how fast videos are analysed, and in how much memory (ARGS=\"--video FILE\")"
 	@echo "make clean     remove caches and front-end files, never data"
 	@echo "make distclean remove .venv as well, never data"
 
@@ -57,6 +58,9 @@ bench-engine: setup
 
 bench-search: setup
 	@exec $(PYTHON) tools/bench_search.py $(ARGS)
+
+bench-video: setup
+	@exec $(PYTHON) tools/bench_video.py $(ARGS)
 
 clean:
 	@rm -rf node_modules static/vendor staticfiles setup.log .setup.lock .pytest_cache .mypy_cache .ruff_cache \

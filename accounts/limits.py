@@ -216,6 +216,16 @@ def storage_check(*, team: Team) -> None:
         raise refuse("quota_storage", limit=_size(limit))
 
 
+def storage_room_check(*, team: Team, size: int) -> None:
+    """Before so many bytes are sent: raises Refusal `quota_storage` when they cannot fit.
+
+    Holds no room: `storage_check` decides when they are there.
+    """
+    limit = limits_of(team).storage_bytes
+    if limit is not None and TeamUsage.objects.get(team=team).stored_bytes + size > limit:
+        raise refuse("quota_storage", limit=_size(limit))
+
+
 def faces_check(*, team: Team) -> None:
     """After faces were written, in the same transaction: raises Refusal `quota_faces` when they are too
     many."""

@@ -32,6 +32,7 @@ PLACES = (
     ),
     Place("Unnamed people", ("team_unnamed", "team_unnamed_one", "team_unnamed_chosen"), Scope.READ),
     Place("Who is this?", ("team_who",), Scope.READ),
+    Place("Live camera", ("team_live",), Scope.ANALYZE),
     Place("Usage", ("team_usage",), Scope.READ),
     Place("Members", ("team_members",), Scope.READ),
     Place("API keys", ("team_keys", "team_key_create"), Scope.MANAGE),

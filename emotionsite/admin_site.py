@@ -25,7 +25,10 @@ PANEL_POLICY = {"script-src": ["'unsafe-eval'"], "style-src-attr": ["'unsafe-inl
 # Title of a group, and (model, name of its list, icon) of what stands in it.
 SIDEBAR: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
     ("Teams", (("accounts.Team", "Teams", "groups"), ("accounts.ApiKey", "API keys", "key"))),
-    ("Photos", (("media_jobs.Media", "Photos", "photo_library"),)),
+    (
+        "Photos and videos",
+        (("media_jobs.Media", "Photos", "photo_library"), ("media_jobs.Video", "Videos", "movie")),
+    ),
     (
         "Galleries",
         (
@@ -37,7 +40,7 @@ SIDEBAR: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
     (
         "Jobs",
         (
-            ("media_jobs.Job", "Photo jobs", "pending_actions"),
+            ("media_jobs.Job", "Photo and video jobs", "pending_actions"),
             ("galleries.GalleryJob", "Gallery jobs", "model_training"),
         ),
     ),

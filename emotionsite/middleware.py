@@ -1,4 +1,5 @@
-"""Request ids, in the log, in the answer and in the tasks a request starts; and what the log tells of it."""
+"""Request ids, in the log, in the answer and in the tasks a request starts; what the log tells of it; and
+what pages may ask of browsers."""
 
 import re
 import uuid
@@ -8,6 +9,8 @@ from django.http import HttpRequest, HttpResponse
 from django_structlog.middlewares import RequestMiddleware
 
 HEADER = "X-Request-ID"
+# What a page may ask of the browser: nothing. A view that needs more sends the header itself.
+PERMISSIONS_POLICY = "camera=(), microphone=(), geolocation=(), display-capture=()"
 # Who has the key of such a link can set a password, confirm an address or join a team.
 _LINK_KEY = re.compile(r"^(/accounts/(?:password/reset/key|confirm-email|invitations)/)[^/]+")
 _ACCEPTED = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
@@ -29,6 +32,19 @@ def request_id_middleware(
         request.__dict__.pop("headers", None)
         response = get_response(request)
         response[HEADER] = request_id
+        return response
+
+    return middleware
+
+
+def permissions_middleware(
+    get_response: Callable[[HttpRequest], HttpResponse],
+) -> Callable[[HttpRequest], HttpResponse]:
+    """Keep pages from the visitor's camera, microphone, place and screen."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        response.headers.setdefault("Permissions-Policy", PERMISSIONS_POLICY)
         return response
 
     return middleware

@@ -24,10 +24,11 @@ def streamed(
         "Content-Disposition": f'attachment; filename="{filename}"',
         "Cache-Control": "private, no-store",
     }
-    return StreamingHttpResponse(_pieces(make), content_type=content_type, headers=headers)
+    return StreamingHttpResponse(in_pieces(make), content_type=content_type, headers=headers)
 
 
-async def _pieces(make: Callable[[], Iterator[bytes]]) -> AsyncIterator[bytes]:
+async def in_pieces(make: Callable[[], Iterator[bytes]]) -> AsyncIterator[bytes]:
+    """What `make` makes, one piece after the other, for an answer of the asynchronous web server."""
     # In the thread of this request, as its view: the database's connection is the same and is closed with it.
     pieces = await sync_to_async(make)()
     while (piece := await sync_to_async(_next)(pieces)) is not None:
@@ -50,3 +51,28 @@ def csv_lines(rows: Iterable[Iterable[Any]]) -> bytes:
     text = io.StringIO()
     csv.writer(text, lineterminator="\r\n").writerows([defused(value) for value in row] for row in rows)
     return text.getvalue().encode()
+
+
+class Sink(io.RawIOBase):
+    """A file that is only written, and from which what was written is taken away."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self._position = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def write(self, data: Any) -> int:
+        piece = bytes(data)
+        self._pieces.append(piece)
+        self._position += len(piece)
+        return len(piece)
+
+    def take(self) -> bytes:
+        taken = b"".join(self._pieces)
+        self._pieces.clear()
+        return taken

@@ -6,11 +6,13 @@ from django.urls import include, path, re_path, register_converter
 from compat.face_v1.urls import PREFIX as FACE_V1
 from media_jobs.responses import PartConverter
 from media_jobs.team_views.removals import account_delete
+from media_jobs.video.delivery import VideoFileConverter
 
 from . import health, views
 from .api.views import api_docs, openapi_document
 
 register_converter(PartConverter, "part")
+register_converter(VideoFileConverter, "video_file")
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -20,6 +22,7 @@ urlpatterns = [
     path("photos/", include("media_jobs.urls")),
     path("team/", include("accounts.team_urls")),
     path("team/", include("media_jobs.team_urls")),
+    path("team/", include("media_jobs.video_pages.urls")),
     path("team/", include("galleries.team_urls")),
     path("api/v1/openapi.json", openapi_document, name="api_openapi"),
     path("api/v1/docs", api_docs, name="api_docs"),

@@ -20,7 +20,15 @@ from media_jobs.services import release_files
 
 from .label_jobs import machine_labels_forget
 from .labelling import reject
-from .models import MAX_FACES_PER_SUBJECT, EnrolledFace, FaceLabel, FaceRejection, Gallery, Subject
+from .models import (
+    MAX_FACES_PER_SUBJECT,
+    EnrolledFace,
+    FaceLabel,
+    FaceRejection,
+    Gallery,
+    Subject,
+    VideoLabel,
+)
 from .refusals import refuse
 from .services import subject_create
 from .snapshot_traces import copies_wait, people_join
@@ -107,6 +115,7 @@ def _place(face: EnrolledFace) -> Any:
 def _labels_merge(kept: Subject, gone: Sequence[Subject]) -> None:
     """Labels and rejections of `gone` become those of `kept`, a person's word before the machine's."""
     FaceLabel.objects.filter(subject__in=gone).update(subject=kept)
+    VideoLabel.objects.filter(subject__in=gone).update(subject=kept)
     ruled_out = FaceRejection.objects.filter(subject__in=gone)
     reject(
         team=kept.gallery.team, face_ids=list(ruled_out.values_list("face", flat=True)), subject_id=kept.pk
@@ -247,6 +256,7 @@ def _people_move(movers: Sequence[Subject], target: Gallery) -> None:
         machine_labels_forget(gallery=target)
     # A vector for the model that the old gallery is being moved to means nothing in the new one.
     EnrolledFace.objects.filter(subject__in=ids).update(gallery=target, next_embedding=None, by_hand=True)
+    VideoLabel.objects.filter(subject__in=ids).update(gallery=target)
 
 
 # --- Single faces -------------------------------------------------------------------------------------

@@ -1,8 +1,8 @@
 """Erasing people, enrolled faces and galleries for good: rows, vectors, crops, and all that names them.
 
 Vectors of trained states go with the rows they are of, by the database. Locks are taken in the order that
-everybody keeps: jobs, photos, galleries, people, faces, snapshots, and the row that counts what a team uses
-last.
+everybody keeps: jobs, photos, videos, galleries, people, faces, snapshots, and the row that counts what a
+team uses last.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +17,8 @@ from django.utils import timezone
 from accounts.access import team_scope
 from accounts.audit import record, redact_mentions, redact_objects
 from accounts.models import Team, User
-from analysis.models import FaceEmbedding
+from analysis.models import FaceEmbedding, VideoTrack
+from analysis.video.switched_off import NO_VECTOR
 from media_jobs.erasure import (
     CHUNK,
     REDACTED,
@@ -26,11 +27,11 @@ from media_jobs.erasure import (
     kept_calls_forget,
     media_erase,
 )
-from media_jobs.models import Media, Removal
+from media_jobs.models import Media, Removal, Video
 from media_jobs.removals import removal_create
 from media_jobs.services import release_files
 
-from .models import EnrolledFace, FaceLabel, Gallery, GalleryJob, Subject
+from .models import EnrolledFace, FaceLabel, Gallery, GalleryJob, Subject, VideoLabel
 from .refusals import refuse
 from .snapshot_traces import people_forget, source_forget, source_release
 
@@ -50,12 +51,13 @@ CONSENT_ENDED = "consent_ended"
 def subjects_erase(
     *, team: Team, subject_ids: Sequence[UUID], photos: bool = False, reason: str = "", recorded: bool = True
 ) -> int:
-    """Erase people with their faces, crops, vectors, and their names on photos; returns how many there were.
+    """Erase people with their faces, crops, vectors, and their names on photos and videos; returns how many
+    there were.
 
-    The faces on photos that are known to be theirs lose their vectors, so that nobody recognises these people
-    again. photos: the photos go too, with everything about them. reason: noted in the record (`CONSENT_ENDED`
-    is one). One transaction per 50 people or photos, photos first: running it again goes on where it was
-    stopped, and changes nothing once all is done. The caller is inside the team's scope.
+    The faces on photos and videos that are known to be theirs lose their vectors, so that nobody recognises
+    these people again. photos: the photos go too, with everything about them. reason: noted in the record
+    (`CONSENT_ENDED` is one). One transaction per 50 people or photos, photos first: running it again goes on
+    where it was stopped, and changes nothing once all is done. The caller is inside the team's scope.
     """
     return sum(_subjects_steps(team, list(subject_ids), photos, reason, recorded))
 
@@ -80,8 +82,9 @@ def _photos_of(subject_ids: Sequence[UUID]) -> list[UUID]:
 def _people_erase(
     team: Team, ids: Sequence[UUID], *, reason: str = "", recorded: bool = True, vectors: bool = True
 ) -> int:
-    """vectors: take those of their faces on photos too."""
+    """vectors: take those of their faces on photos and in videos too."""
     shown = _shown_lock(ids) if vectors else []
+    filmed = _filmed_lock(ids)
     wanted = Subject.objects.filter(pk__in=ids)
     galleries = _galleries_lock(team, set(wanted.values_list("gallery_id", flat=True)))
     people = list(wanted.select_for_update(of=("self",)).order_by("id").values_list("pk", "gallery_id"))
@@ -90,6 +93,8 @@ def _people_erase(
     found = [pk for pk, _ in people]
     faces = _faces_lock(Q(subject__in=found))
     FaceEmbedding.objects.filter(face__in=shown).delete()
+    if vectors:
+        VideoTrack.objects.filter(person__in=filmed, embedding__isnull=False).update(**NO_VECTOR)
     _traces_erase(team, subject_ids=found, faces=faces)
     Subject.objects.filter(pk__in=found).only("pk").delete()
     Gallery.objects.filter(pk__in=galleries).update(changed_at=Now())
@@ -108,6 +113,15 @@ def _shown_lock(subject_ids: Sequence[UUID]) -> list[UUID]:
     photos = Media.objects.filter(pk__in=set(shown.values()))
     list(photos.select_for_update().order_by("id").values("pk"))
     return list(shown)
+
+
+def _filmed_lock(subject_ids: Sequence[UUID]) -> list[UUID]:
+    """The people of videos who were taken for these people; their videos are locked, after photos."""
+    labels = VideoLabel.objects.filter(subject__in=subject_ids).values_list("person_id", "person__video_id")
+    filmed = dict(labels)
+    videos = Video.objects.filter(pk__in=set(filmed.values()))
+    list(videos.select_for_update().order_by("id").values("pk"))
+    return list(filmed)
 
 
 # --- Enrolled faces -----------------------------------------------------------------------------------
@@ -256,6 +270,7 @@ def _work_stop(gallery_id: UUID) -> None:
 @transaction.atomic
 def _gallery_end(team: Team, gallery_id: UUID) -> None:
     """Erase the row of a gallery, and with it what came in while the rest was going."""
+    _videos_forget(gallery_id)
     files = list(
         GalleryJob.objects.filter(gallery=gallery_id).exclude(file="").values_list("file", flat=True)
     )
@@ -271,6 +286,18 @@ def _gallery_end(team: Team, gallery_id: UUID) -> None:
     redact_objects("gallery", [str(gallery_id)])
     redact_mentions(team.pk, [str(gallery_id)])
     record("gallery.deleted", team=team, obj=Gallery(pk=gallery_id), name=REDACTED)
+
+
+def _videos_forget(gallery_id: UUID) -> None:
+    """Lock the videos whose people were looked up in a gallery; they forget in which."""
+    labelled = VideoLabel.objects.filter(gallery=gallery_id).values("person__video")
+    rows = Video.objects.filter(Q(gallery_id=gallery_id) | Q(pk__in=labelled))
+    for video in rows.select_for_update().order_by("id").only("pk", "gallery_id", "summary"):
+        # Why it could not be asked, in words that may name it.
+        video.summary.pop("identification", None)
+        if video.gallery_id == gallery_id:
+            video.gallery_id = None
+        video.save(update_fields=["gallery_id", "summary"])
 
 
 # --- By a job with progress -----------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from media_jobs.models import Media
 
 from .consent import consent_ended
 from .enrolment import face_enrol
-from .models import FaceLabel, FaceRejection, Gallery, Subject, UnnamedPerson
+from .models import FaceLabel, FaceRejection, Gallery, Subject, UnnamedPerson, VideoLabel
 from .refusals import refuse
 
 # Rows that retention erases in one transaction.
@@ -125,7 +125,7 @@ def _subject_lock(subject: Subject) -> Subject:
 # --- When recognising is switched off -----------------------------------------------------------------
 @transaction.atomic
 def identity_forget(*, team: Team, now: object = None, limit: int = CHUNK) -> int:
-    """Erase what the machine said of people in photos where the team has switched recognising off.
+    """Erase what the machine said of people in photos and videos where the team has switched recognising off.
 
     Unnamed people go too; what a person said stays, and is not shown. Returns how many rows went; call it
     until it says 0. `media_jobs.retention` does.
@@ -136,5 +136,8 @@ def identity_forget(*, team: Team, now: object = None, limit: int = CHUNK) -> in
     gone = FaceLabel.objects.filter(pk__in=machine.order_by("pk").values("pk")[:limit]).delete()[0]
     unnamed = FaceLabel.objects.filter(unnamed__isnull=False)
     gone += FaceLabel.objects.filter(pk__in=unnamed.order_by("pk").values("pk")[:limit]).delete()[0]
+    # Those of a video that somebody is at are left to the next run.
+    filmed = VideoLabel.objects.select_for_update(of=("self",), skip_locked=True).order_by("pk")
+    gone += VideoLabel.objects.filter(pk__in=list(filmed.values_list("pk", flat=True)[:limit])).delete()[0]
     people = UnnamedPerson.objects.order_by("pk").values("pk")[:limit]
     return gone + UnnamedPerson.objects.filter(pk__in=people).delete()[0]

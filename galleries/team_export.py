@@ -18,6 +18,7 @@ from .models import (
     Subject,
     TemporaryFace,
     UnnamedPerson,
+    VideoLabel,
 )
 
 READ_ME = """
@@ -28,6 +29,7 @@ temporary_faces.jsonl      faces kept for a day at most
 face_labels.jsonl          whose face of a photo is whose; face_rejections.jsonl: what people said it is not
 unnamed_people.jsonl       groups of faces that nobody has named
 face_vectors.jsonl         vectors of the faces in photos
+video_labels.jsonl         whom the people of videos were taken for
 snapshots.jsonl            copies of galleries, kept for two days; snapshot_people.jsonl, snapshot_faces.jsonl
 gallery_jobs.jsonl         trainings, imports, exports and the like
 crops/                     kept pictures of enrolled faces
@@ -45,6 +47,7 @@ TABLES: dict[str, tuple[Any, tuple[str, ...]]] = {
     "snapshot_faces": (SnapshotFace, ()),
     "gallery_jobs": (GalleryJob, ("file",)),
     "face_vectors": (FaceEmbedding, ()),
+    "video_labels": (VideoLabel, ()),
 }
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from .team_views import crops, enrol, galleries, jobs, labels, people, person, unnamed, who
+from .team_views import crops, enrol, galleries, jobs, labels, people, person, unnamed, videos, who
 
 GALLERY = "galleries/<uuid:gallery_id>"
 PERSON = "people/<uuid:subject_id>"
@@ -50,6 +50,8 @@ urlpatterns = [
     # --- Who is this? ---------------------------------------------------------------------------
     path("who", who.team_who, name="team_who"),
     path("who/ask", who.team_who_ask, name="team_who_ask"),
+    # --- Videos ---------------------------------------------------------------------------------
+    path("videos/<uuid:video_id>/identify", videos.team_video_identify, name="team_video_identify"),
     # --- Unnamed people -------------------------------------------------------------------------
     path("unnamed", unnamed.team_unnamed, name="team_unnamed"),
     path("unnamed/state", unnamed.team_unnamed_state, name="team_unnamed_state"),

@@ -50,8 +50,8 @@ PARTS: Mapping[str, str] = {
     "head_pose": "landmarks",
     "quality": "quality",
 }
-#: The same for the programs of this server: what a dialect says of a face, and no more.
-ALL_PARTS: Mapping[str, str] = {**PARTS, "landmarks27": "landmarks"}
+#: The same for the programs of this server: what a dialect or the live camera says of a face, and no more.
+ALL_PARTS: Mapping[str, str] = {**PARTS, "landmarks27": "landmarks", "eyes": "landmarks"}
 USUAL_PARTS = ("emotions", "age", "gender")
 DETECTIONS = ("detection_01", "detection_02", "detection_03")
 LONGEST_DEADLINE = 60.0

@@ -170,6 +170,11 @@ def _head_pose(face: Any) -> dict[str, Any]:
     return {"head_pose": {name: round(float(getattr(pose, name)), 2) for name in ("yaw", "pitch", "roll")}}
 
 
+def _eyes(face: Any) -> dict[str, Any]:
+    names = ("left_open", "right_open", "gaze_yaw", "gaze_pitch")
+    return {"eyes": {name: _rounded(getattr(face.eyes, name)) for name in names}}
+
+
 def _quality(face: Any) -> dict[str, Any]:
     quality = face.quality
     measured = {
@@ -187,6 +192,7 @@ _DESCRIPTIONS = {
     "landmarks": _landmarks,
     "landmarks27": _landmarks27,
     "head_pose": _head_pose,
+    "eyes": _eyes,
     "quality": _quality,
 }
 

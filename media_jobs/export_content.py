@@ -1,7 +1,6 @@
 """What is in an export: a ZIP written piece by piece, with one page of rows in memory at most."""
 
 import json
-import shutil
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from typing import IO, Any
@@ -18,6 +17,8 @@ from .models import Job, JobItem, Media, Webhook
 
 PAGE = 500
 COPY_BYTES = 1024 * 1024
+# Pieces of `COPY_BYTES` after which a long file looks whether the export is still wanted.
+PIECES = 64
 Step = Callable[[int], None]
 
 READ_ME = """This archive holds what EmotionSite stored, as of the moment it was made.
@@ -31,6 +32,7 @@ analyses.jsonl  when each photo was analysed, by which models, with how many fac
 faces.jsonl     one face per line: box in pixels of the upright picture, scores from 0 to 1
 jobs.jsonl, job_items.jsonl, usage.jsonl, audit.jsonl
 photos/         the pictures as they were uploaded
+VIDEOS.txt      what there is of videos and the people in them
 GALLERIES.txt   what there is of galleries and the people in them
 
 A score says how an expression looks to people, not what somebody feels.
@@ -65,16 +67,38 @@ class Archive:
 
     def file(self, name: str, stored: str) -> None:
         """A file of the storage; one that was erased in the meantime is left out."""
-        entry = zipfile.ZipInfo(name)
-        # Pictures are compressed already.
-        entry.compress_type = zipfile.ZIP_STORED
         try:
             source = default_storage.open(stored, "rb")
         except FileNotFoundError:
             return
-        with source, self._zip.open(entry, "w", force_zip64=True) as target:
-            shutil.copyfileobj(source, target, COPY_BYTES)
+        with source:
+            self.stream(name, source)
+
+    def stream(self, name: str, source: IO[bytes]) -> None:
+        """A file that is read piece by piece. Raises what reading raises, and LeaseLost before that when the
+        export is not wanted any more: then what it reads may have been erased.
+        """
+        entry = zipfile.ZipInfo(name)
+        # Pictures and videos are compressed already.
+        entry.compress_type = zipfile.ZIP_STORED
+        with self._zip.open(entry, "w", force_zip64=True) as target:
+            try:
+                for number, piece in enumerate(iter(lambda: source.read(COPY_BYTES), b""), start=1):
+                    target.write(piece)
+                    if number % PIECES == 0:
+                        self._step(0)
+            except FileNotFoundError:
+                self._step(0)
+                raise
         self._step(1)
+
+    def table(self, name: str, rows: Iterable[str]) -> None:
+        """Lines of a table, as text without line ends."""
+        with self._zip.open(name, "w", force_zip64=True) as target:
+            for number, row in enumerate(rows, start=1):
+                target.write(row.encode() + b"\n")
+                if number % (20 * PAGE) == 0:
+                    self._step(0)
 
 
 #: What else an export of a team holds: (archive, folder in it), and how many files that adds. Both are called

@@ -135,8 +135,11 @@ def _make(export: Export, lease: Lease) -> None:
 
     with tempfile.TemporaryFile(dir=settings.FILE_UPLOAD_TEMP_DIR) as file:
         archive = Archive(file, step)
-        _write(archive, export, teams)
-        archive.close()
+        try:
+            _write(archive, export, teams)
+        finally:
+            # Also when it is given up: it would else be closed once its file is.
+            archive.close()
         size = file.tell()
         file.seek(0)
         name = files.store(f"exports/{export.pk}.zip", File(file))

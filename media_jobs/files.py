@@ -18,8 +18,8 @@ from .refusals import refuse
 STORAGE_FAULTS = (OSError, BotoCoreError, ClientError)
 
 
-# Its name is the id of a photo. Files of a photo are written once, so nobody is about to write into it.
-PHOTO_FOLDER = re.compile(r"teams/[0-9a-f-]{36}/media/[0-9a-f-]{36}")
+# Its name is the id of a photo or a video. Their files are written once, so nobody is about to write into it.
+PHOTO_FOLDER = re.compile(r"teams/[0-9a-f-]{36}/(?:media|videos)/[0-9a-f-]{36}")
 
 
 def folder_of(team_id: UUID, media_id: UUID) -> str:

@@ -1,4 +1,4 @@
-"""Where apps above are told of what happens to photos, and offer what this app cannot do itself."""
+"""Where apps above are told of photos and videos, and offer what this app cannot do itself."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,6 +8,8 @@ from uuid import UUID
 
 from accounts.models import Team
 from ml_models.recognition import RecognitionModel
+
+from .models import Video
 
 #: Called with the photos that were analysed anew, in the transaction that stores their faces.
 AFTER_ANALYSIS: list[Callable[[Team, Sequence[UUID]], None]] = []
@@ -38,6 +40,30 @@ class FaceKeeper:
     model: Callable[[str], RecognitionModel]
     check: Callable[[Team, Mapping[str, Any], RecognitionModel, datetime], None]
     keep: Callable[[Team, Mapping[str, Any], RecognitionModel, str, str, int], tuple[list[UUID], datetime]]
+
+
+#: Called with a video whose tracks have just become people, in the transaction that ends its analysis.
+VIDEO_LINKED: list[Callable[[Team, Video], None]] = []
+#: Finds a gallery of the team by its id or key, or raises Refusal. The first one counts.
+GALLERY_FINDERS: list[Callable[[Team, str], UUID]] = []
+#: Id and name of the galleries in which people can be looked up, by name. The first one counts.
+GALLERY_CHOICES: list[Callable[[Team], list[tuple[UUID, str]]]] = []
+
+
+def video_linked(*, team: Team, video: Video) -> None:
+    """Tell everybody who asked to be told."""
+    for told in VIDEO_LINKED:
+        told(team, video)
+
+
+def gallery_find(*, team: Team, gallery: str) -> UUID:
+    """The id of a gallery that is named by its id or key. Raises Refusal `gallery_unknown`."""
+    return GALLERY_FINDERS[0](team, gallery)
+
+
+def gallery_choices(*, team: Team) -> list[tuple[UUID, str]]:
+    """Id and name of every gallery in which people can be looked up, by name."""
+    return GALLERY_CHOICES[0](team)
 
 
 #: The first one counts.

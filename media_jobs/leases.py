@@ -40,7 +40,7 @@ def free_rows(model: Any, statuses: list[str]) -> QuerySet[Any]:
 class Lease:
     """`with Lease(...)` gives signs of life from a thread of its own until the block ends."""
 
-    def __init__(self, model: Any, pk: UUID, token: datetime) -> None:
+    def __init__(self, model: Any, pk: UUID | int, token: datetime) -> None:
         self._rows = model.unscoped.filter(pk=pk)
         self._signs = {token}
         self._last = token
@@ -49,7 +49,7 @@ class Lease:
         self._thread = threading.Thread(target=self._beat, name="lease", daemon=True)
 
     @classmethod
-    def take(cls, model: type[models.Model], pk: UUID, statuses: list[str]) -> "Lease | None":
+    def take(cls, model: type[models.Model], pk: UUID | int, statuses: list[str]) -> "Lease | None":
         """The lease of a row in one of `statuses`; None when another worker has it or it is over."""
         now = timezone.now()
         with across_teams():

@@ -4,6 +4,7 @@ The table is what the API documents, what pages show and what tests walk through
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 from emotionsite.problems import Refusal
 
@@ -27,6 +28,133 @@ REFUSALS: dict[str, tuple[int, str]] = {
         422,
         "The picture cannot be decoded: it is damaged. Export it again and try once more.",
     ),
+    "video_format_not_supported": (
+        415,
+        "This is not a video of a format that is read here: MP4, MOV, 3GP, WebM, MKV, AVI, FLV, WMV or MPEG.",
+    ),
+    "video_is_a_playlist": (
+        415,
+        "This is a playlist: a text that names other files. Upload the video itself.",
+    ),
+    "video_is_a_picture": (415, "This is a picture, not a video. Upload it as a photo."),
+    "video_codec_not_supported": (
+        415,
+        "The pictures of this video are coded as '{codec}', which is not read here. Convert it "
+        "to H.264 in MP4.",
+    ),
+    "video_no_stream": (
+        422,
+        "There are no moving pictures in this file, only sound or a cover picture. Upload a video.",
+    ),
+    "video_empty": (
+        422,
+        "There is nothing in this file: no bytes, or no single frame. Record or export it again.",
+    ),
+    "video_truncated": (
+        422,
+        "The file ends before the video does. Upload it again, or repair the recording first.",
+    ),
+    "video_running": (409, "The video is still being analysed. Wait until it is over, or cancel it first."),
+    "video_not_analyzable": (
+        409,
+        "This video was never read, so it cannot be analysed again. Upload the file once more.",
+    ),
+    "video_worker_lost": (
+        500,
+        "The worker died each time it had this part of the video. Look at its log, most often it is memory.",
+    ),
+    "video_analysis_failed": (
+        500,
+        "The analysis of a frame failed; the worker's log says why. Analyse the video again.",
+    ),
+    "video_damaged": (422, "The video cannot be decoded: it is damaged. Export it again and try once more."),
+    "video_too_long": (422, "The video is longer than {limit:g} hours. Cut it into parts."),
+    "video_too_many_pixels": (
+        422,
+        "The frames have {width} x {height} pixels, which is more than {limit:g} megapixels. "
+        "Export it smaller.",
+    ),
+    "video_time_jumps": (
+        422,
+        "The clock of this video jumps back, as when recordings are joined without conversion. "
+        "Export it anew, or send the parts.",
+    ),
+    "video_missing": (
+        400,
+        "Send a video: as multipart/form-data in the field 'file', or as JSON the 'upload_id' of a finished "
+        "upload or its address in 'url', and one of them only.",
+    ),
+    "video_too_large": (
+        413,
+        "A video has at most {limit} GB. Cut it into parts, or save it with fewer bits a second.",
+    ),
+    "video_not_stored": (
+        409,
+        "The server does not have the file of this video: it is still being fetched, or never came.",
+    ),
+    "video_preview_not_ready": (
+        409,
+        "The copy that browsers can show is still being made. Try again in a while; 'preview' of the video "
+        "tells when it is there.",
+    ),
+    "video_preview_failed": (
+        409,
+        "No copy that browsers can show could be made of this video. Fetch the original.",
+    ),
+    "video_not_fetched": (
+        422,
+        "The video could not be fetched within a day. Send it again, or upload it.",
+    ),
+    "range_not_satisfiable": (
+        416,
+        "The file has {size:,} bytes, and none of those in the header Range. Ask for bytes that are there.",
+    ),
+    "tus_version_unsupported": (
+        412,
+        "Send the header 'Tus-Resumable: 1.0.0': uploads are taken by this version of the tus protocol.",
+    ),
+    "upload_header_invalid": (400, "The header {name} cannot be read: {why}."),
+    "upload_content_type": (
+        415,
+        "Send the bytes of a part with the header 'Content-Type: application/offset+octet-stream'.",
+    ),
+    "upload_offset_mismatch": (
+        409,
+        "The server has {offset:,} bytes of this upload. Ask with HEAD where it stands, and go on there.",
+    ),
+    "upload_busy": (
+        423,
+        "Another part of this upload is being written. Ask with HEAD where it stands, and go on there.",
+    ),
+    "upload_part_too_large": (
+        413,
+        "A part has at most {limit} MB. Nothing of this one was stored; send smaller parts.",
+    ),
+    "upload_too_many_parts": (
+        422,
+        "This upload came in {limit:,} parts and is not whole. Begin again with larger parts.",
+    ),
+    "upload_past_end": (
+        413,
+        "The upload has {length:,} bytes as announced, and this part would go past them. Nothing of it was "
+        "stored.",
+    ),
+    "upload_incomplete": (
+        409,
+        "Of this upload {received:,} of {length:,} bytes are here. Send the rest first.",
+    ),
+    "upload_unknown": (
+        404,
+        "There is no such upload in your team. It was never begun, was erased because nobody went on with "
+        "it, or was refused. Send the file again.",
+    ),
+    "upload_used": (409, "This upload has become a video already: 'video_id' names it."),
+    "uploads_too_many": (
+        422,
+        "Your team has {limit} unfinished uploads. Finish some, or delete those that nobody goes on with.",
+    ),
+    "clip_too_long": (422, "A clip has at most {limit} minutes. Choose a shorter part."),
+    "clip_empty": (422, "No frame is shown in this part of the video. Choose another, within its length."),
     "storage_full": (
         507,
         "The server has no room left for the picture. Nothing was stored; tell its operator.",
@@ -118,8 +246,7 @@ REFUSALS: dict[str, tuple[int, str]] = {
     ),
     "source_unreadable": (
         422,
-        "The address of this picture was stored with a SECRET_KEY that the server no longer has. Send it in "
-        "a new batch.",
+        "The address was stored with a SECRET_KEY that the server no longer has. Send it again.",
     ),
     "bucket_not_listed": (
         422,
@@ -134,10 +261,17 @@ REFUSALS: dict[str, tuple[int, str]] = {
 }
 
 
-def refuse(code: str, *, headers: Mapping[str, str] | None = None, **figures: object) -> Refusal:
-    """The exception for a code of the table, with its sentence filled in."""
+def refuse(
+    code: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    extra: Mapping[str, Any] | None = None,
+    **figures: object,
+) -> Refusal:
+    """The exception for a code of the table, with its sentence filled in; `extra` are further members."""
     status, sentence = REFUSALS[code]
-    return Refusal(code=code, message=sentence.format(**figures), status=status, headers=headers or {})
+    message = sentence.format(**figures)
+    return Refusal(code=code, message=message, status=status, headers=headers or {}, extra=extra or {})
 
 
 __all__ = ["REFUSALS", "Refusal", "refuse"]

@@ -24,7 +24,7 @@ from accounts.models import AuditEvent, IdempotentRequest, Invitation, Membershi
 
 from . import files
 from .erasure import CHUNK, REDACTED, media_erase
-from .models import Export, Job, JobItem, ReleasedFile, Removal
+from .models import Export, Job, JobItem, ReleasedFile, Removal, Video, VideoChunk
 from .services import release_files, released_files_erase
 
 ROWS = 500
@@ -114,6 +114,12 @@ def _work_stop(team_id: str) -> None:
     )
     JobItem.objects.filter(team_id=team_id, status=JobItem.Status.PENDING).update(
         status=JobItem.Status.CANCELLED
+    )
+    Video.objects.filter(
+        team_id=team_id, status__in=[Video.Status.FETCHING, Video.Status.ANALYZING, Video.Status.LINKING]
+    ).update(status=Video.Status.CANCELLED, finished_at=timezone.now())
+    VideoChunk.objects.filter(team_id=team_id, status=VideoChunk.Status.PENDING).update(
+        status=VideoChunk.Status.CANCELLED
     )
 
 

@@ -24,7 +24,7 @@ from accounts.refusals import refuse as accounts_refuse
 from .exports import export_row
 from .files import STORAGE_FAULTS
 from .leases import Lease, LeaseLost, free_rows
-from .models import Export, Media, Removal
+from .models import Export, Media, Removal, Video
 from .refusals import refuse
 from .removal_steps import media_steps, sessions_end, team_steps, user_steps, work_left
 from .sending import send_in_background
@@ -61,6 +61,7 @@ def team_figures(team: Team) -> dict[str, int]:
     return {
         "members": Membership.objects.filter(team=team).count(),
         "photos": Media.objects.count(),
+        "videos": Video.objects.count(),
         "bytes": TeamUsage.objects.get(team=team).stored_bytes,
         "keys": ApiKey.objects.filter(revoked_at=None).count(),
     }

@@ -4,7 +4,6 @@ No more than a page of items is in memory, however large the batch. The web serv
 would first collect the whole of an ordinary generator, so pages are read in a thread, one at a time.
 """
 
-import io
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from accounts.access import team_scope
 from accounts.models import Team
 from analysis.api.serializers import FaceSerializer
 from analysis.models import Face
-from emotionsite.streaming import csv_lines, streamed
+from emotionsite.streaming import Sink, csv_lines, streamed
 from ml_models import EMOTIONS
 
 from .batch_selectors import result_items
@@ -163,31 +162,6 @@ def _schema(pyarrow: Any) -> Any:
         **dict.fromkeys(FACE_NUMBERS, pyarrow.float32()),
     }
     return pyarrow.schema([(name, kinds[name]) for name in COLUMNS])
-
-
-class Sink(io.RawIOBase):
-    """A file that is only written, and from which what was written is taken away."""
-
-    def __init__(self) -> None:
-        self._pieces: list[bytes] = []
-        self._position = 0
-
-    def writable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
-
-    def write(self, data: Any) -> int:
-        piece = bytes(data)
-        self._pieces.append(piece)
-        self._position += len(piece)
-        return len(piece)
-
-    def take(self) -> bytes:
-        taken = b"".join(self._pieces)
-        self._pieces.clear()
-        return taken
 
 
 FORMATS = {

@@ -170,7 +170,7 @@ def _write_files(team: Team, picture: Picture, file: IO[bytes], filename: str, u
         stored_bytes=picture.size + len(picture.preview or b"") + len(picture.thumbnail),
         team=team,
         sha256=picture.sha256,
-        filename=_display_name(filename),
+        filename=display_name(filename) or "photo",
         content_type=picture.content_type,
         size=picture.size,
         width=picture.width,
@@ -180,10 +180,11 @@ def _write_files(team: Team, picture: Picture, file: IO[bytes], filename: str, u
     )
 
 
-def _display_name(filename: str) -> str:
-    """The last part of what a client called the file, without control characters, at most 255 long."""
+def display_name(filename: str) -> str:
+    """The last part of what a client called the file, without control characters, at most 255 long; '' where
+    nothing is left."""
     name = PurePath(filename.replace("\\", "/")).name
-    return "".join(letter for letter in name if letter.isprintable())[:255] or "photo"
+    return "".join(letter for letter in name if letter.isprintable())[:255]
 
 
 def _job_worth_keeping(media: Media) -> Job | None:

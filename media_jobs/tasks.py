@@ -20,6 +20,13 @@ from .listing import batch_list, forgotten_listings_send
 from .removals import forgotten_removals_send, removal_run
 from .retention import retention_enforce
 from .services import released_files_erase
+from .video.dispatch import forgotten_videos_send
+from .video.finish import video_finish
+from .video.intake import video_fetch
+from .video.previews import preview_make
+from .video.uploads import uploads_expire
+from .video.work import chunk_analyze as video_chunk_analyze
+from .video.work import video_parts
 from .webhooks.delivery import delivery_attempt
 from .webhooks.dispatch import due_deliveries_send, old_deliveries_prune
 from .work import chunk_analyze
@@ -82,6 +89,38 @@ def list_batch(*, team_id: str, job_id: str) -> None:
 @shared_task(base=TeamTask)
 def send_batch(*, team_id: str, job_id: str) -> None:
     batch_chunks_send(batch_id=UUID(job_id))
+
+
+@shared_task(base=TeamTask)
+def analyze_video_chunk(*, team_id: str, video_id: str, number: int) -> None:
+    team = current_team()
+    engine = worker_engine(parts=video_parts(team), recognition=photo_model().name)
+    video_chunk_analyze(team=team, video_id=UUID(video_id), number=number, engine=engine)
+
+
+@shared_task(base=TeamTask)
+def finish_video(*, team_id: str, video_id: str) -> None:
+    video_finish(team=current_team(), video_id=UUID(video_id))
+
+
+@shared_task(base=TeamTask)
+def make_video_preview(*, team_id: str, video_id: str) -> None:
+    preview_make(video_id=UUID(video_id))
+
+
+@shared_task
+def send_forgotten_videos() -> int:
+    return forgotten_videos_send()
+
+
+@shared_task(base=TeamTask)
+def fetch_video(*, team_id: str, video_id: str) -> None:
+    video_fetch(video_id=UUID(video_id))
+
+
+@shared_task
+def expire_video_uploads() -> int:
+    return uploads_expire()
 
 
 @shared_task

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from .team_views import batches, exports, privacy, removals, webhooks
+from .team_views import batches, exports, live, privacy, removals, video_files, video_uploads, webhooks
 
 urlpatterns = [
     path("batches", batches.team_batches, name="team_batches"),
@@ -12,6 +12,15 @@ urlpatterns = [
     path("batches/<uuid:batch_id>/cancel", batches.team_batch_cancel, name="team_batch_cancel"),
     path("batches/<uuid:batch_id>/retry", batches.team_batch_retry, name="team_batch_retry"),
     path("batches/<uuid:batch_id>/results/<str:form>", batches.team_batch_results, name="team_batch_results"),
+    path("live", live.team_live, name="team_live"),
+    path("videos/uploads", video_uploads.team_video_uploads, name="team_video_uploads"),
+    path("videos/uploads/<uuid:upload_id>", video_uploads.team_video_upload, name="team_video_upload"),
+    path(
+        "videos/uploads/<uuid:upload_id>/video",
+        video_uploads.team_video_upload_use,
+        name="team_video_upload_use",
+    ),
+    path("videos/<uuid:video_id>/<video_file:part>", video_files.team_video_file, name="team_video_file"),
     path("privacy", privacy.team_privacy, name="team_privacy"),
     path("exports", exports.team_exports, name="team_exports"),
     path("exports/<uuid:export_id>/file", exports.team_export_file, name="team_export_file"),

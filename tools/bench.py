@@ -139,7 +139,8 @@ class Site:
         for role in plan.roles:
             if role.name != "beat":
                 self._start(stack, role.name, role.argv, role.environment)
-        self.key = json.loads(self._run("manage.py", "create_team", "Bench", "bench@example.org"))["api_key"]
+        self.login = json.loads(self._run("manage.py", "create_team", "Bench", "bench@example.org"))
+        self.key = self.login["api_key"]
         self._wait()
 
     def _run(self, *command: str, environment: dict[str, str] | None = None) -> str:

@@ -31,8 +31,15 @@ VENDOR_FILES = {
     "bootstrap.LICENSE.txt": "bootstrap/LICENSE",
     "chart.umd.js": "chart.js/dist/chart.umd.js",
     "chart.LICENSE.txt": "chart.js/LICENSE.md",
+    # Letters of reports in PDF: those of most scripts that are written from left to right.
+    "dejavu-sans.ttf": "dejavu-fonts-ttf/ttf/DejaVuSans.ttf",
+    "dejavu-sans-bold.ttf": "dejavu-fonts-ttf/ttf/DejaVuSans-Bold.ttf",
+    "dejavu.LICENSE.txt": "dejavu-fonts-ttf/LICENSE",
     "htmx.min.js": "htmx.org/dist/htmx.min.js",
     "htmx.LICENSE.txt": "htmx.org/LICENSE",
+    "uplot.iife.min.js": "uplot/dist/uPlot.iife.min.js",
+    "uplot.min.css": "uplot/dist/uPlot.min.css",
+    "uplot.LICENSE.txt": "uplot/LICENSE",
 }
 
 # What the tools print, and what to do about it.

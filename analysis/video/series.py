@@ -115,11 +115,16 @@ class Series:
         return sink.getvalue()
 
 
-def series_read(content: bytes | memoryview) -> Series:
-    """What `Series.as_bytes` has made. A column that was not there then is NaN."""
+def series_read(content: bytes | memoryview, *, landmarks: bool = True) -> Series:
+    """What `Series.as_bytes` has made. A column that was not there then is NaN.
+
+    landmarks: without, they are not unpacked and NaN, for those who do not look at them.
+    """
     import pyarrow
 
-    with pyarrow.ipc.open_stream(pyarrow.py_buffer(content)) as reader:
+    # Handing columns of fifty rows to threads takes longer than unpacking them.
+    options = pyarrow.ipc.IpcReadOptions(use_threads=False, included_fields=None if landmarks else [0, 1, 2])
+    with pyarrow.ipc.open_stream(pyarrow.py_buffer(content), options=options) as reader:
         batches = list(reader)
     if not batches:
         return empty()
@@ -129,8 +134,13 @@ def series_read(content: bytes | memoryview) -> Series:
     rows = batch["numbers"].flatten().to_numpy().reshape(len(batch), len(names)).T
     blank = np.full(len(batch), np.nan, np.float32)
     numbers = {**dict.fromkeys(NUMBERS, blank), **dict(zip(names, rows, strict=True))}
-    landmarks = batch["landmarks"].flatten().to_numpy().reshape(len(batch), len(LANDMARKS), 2)
-    return Series(batch["ms"].to_numpy(), numbers, batch["key"].to_numpy(zero_copy_only=False), landmarks)
+    shape = (len(batch), len(LANDMARKS), 2)
+    points = (
+        batch["landmarks"].flatten().to_numpy().reshape(shape)
+        if landmarks
+        else np.broadcast_to(np.float32(np.nan), shape)
+    )
+    return Series(batch["ms"].to_numpy(), numbers, batch["key"].to_numpy(zero_copy_only=False), points)
 
 
 def _lists(rows: Floats) -> Any:

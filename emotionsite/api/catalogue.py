@@ -6,6 +6,7 @@ from typing import Any
 from rest_framework.permissions import SAFE_METHODS
 
 from accounts.refusals import REFUSALS as OF_ACCOUNTS
+from analysis.refusals import REFUSALS as OF_ANALYSIS
 from emotionsite.errors import SENTENCES
 from emotionsite.fetching import REFUSALS as OF_FETCHING
 from emotionsite.problems import problem
@@ -36,6 +37,7 @@ ERRORS: dict[str, tuple[int, str]] = {
     **_OF_THE_SERVER,
     **OF_ACCOUNTS,
     **OF_FETCHING,
+    **OF_ANALYSIS,
     **OF_MEDIA,
     **OF_GALLERIES,
     **OF_THE_FRAME,
@@ -70,7 +72,16 @@ _FIGURES: dict[str, object] = {
     "teams": "Red team",
     "status": 404,
     "wanted": 128,
+    "codec": "prores",
+    "offset": 8_388_608,
+    "received": 8_388_608,
+    "length": 41_943_040,
     "version": 2,
+    "one": "Person 1",
+    "other": "Person 2",
+    "at_ms": 12400,
+    "first_ms": 200,
+    "last_ms": 58400,
 }
 _MEMBERS: dict[str, dict[str, Any]] = {
     "invalid": {"errors": {"page_size": ["Send a whole number from 1 to 200."]}},

@@ -13,7 +13,8 @@ FIELDS = "fields"
 def names_of(view: Any, method: str) -> set[str]:
     """The query parameters that a view knows for a method."""
     reading = method in SAFE_METHODS
-    names = {parameter.name for parameter in view.parameters.get("GET" if reading else method, ())}
+    parameters = view.parameters.get("GET" if reading else method, ())
+    names = {parameter.name for parameter in parameters if parameter.location == "query"}
     if reading and view.reads is not None:
         names.add(FIELDS)
     if reading and view.filters is not None:

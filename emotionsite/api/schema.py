@@ -133,7 +133,9 @@ class ApiSchema(AutoSchema):
         return {name: parts.reference("headers", name) for name in names}
 
     def _sends_json(self, answer: dict[str, Any]) -> bool:
-        return "application/json" in answer.get("content", {})
+        sent = answer.get("content", {}).get("application/json")
+        # A file of JSON that is sent as it is made has no tag.
+        return sent is not None and sent["schema"].get("format") != "binary"
 
 
 def fields_parameter(serializer: BaseSerializer[Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The one way in which this server fetches an address that somebody else chose."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import quote
@@ -43,21 +43,31 @@ def fetch(
     at most 5, each checked like the first address; `headers` go to the first origin only. Raises Refusal with
     a code of `emotionsite.fetching.REFUSALS`.
     """
-    end = Deadline(deadline)
-    target = read_target(url)
-    origin = target.origin
-    for _ in range(MAX_REDIRECTS + 1):
-        sent = dict(headers or {}) if target.origin == origin else {}
-        with _answer(target, method, sent, body, end) as answer:
-            follow = follow_redirects and method == "GET" and answer.status in REDIRECTS
-            if follow and (location := _headers(answer).get("location")):
-                target = _next_target(target, location)
-                continue
-            if not 200 <= answer.status <= 299:
-                raise refuse("url_answered_error", host=target.host, status=answer.status)
-            content = _content(answer, target, max_bytes)
-            return Fetched(answer.status, _headers(answer), content, target.url)
-    raise refuse("url_too_many_redirects", host=target.host, limit=MAX_REDIRECTS)
+    follow = follow_redirects and method == "GET"
+    with _good_answer(url, method, dict(headers or {}), body, follow, Deadline(deadline)) as (answer, target):
+        content = b"".join(_pieces(answer, target, max_bytes))
+        return Fetched(answer.status, _headers(answer), content, target.url)
+
+
+def fetch_to(
+    url: str,
+    sink: Callable[[bytes], object],
+    *,
+    max_bytes: int,
+    deadline: float,
+    silence: float = 60.0,
+) -> Fetched:
+    """`fetch` for what is too large for memory: each piece is given to `sink` as it comes.
+
+    Guarded as `fetch` is, and left besides when nothing comes for `silence` seconds. The `content` of the
+    outcome is empty. What was given to `sink` before a Refusal is not whole. What `sink` raises passes
+    through.
+    """
+    end = Deadline(deadline, silence=silence)
+    with _good_answer(url, "GET", {}, None, True, end) as (answer, target):
+        for piece in _pieces(answer, target, max_bytes):
+            sink(piece)
+        return Fetched(answer.status, _headers(answer), b"", target.url)
 
 
 def call(
@@ -77,6 +87,27 @@ def call(
     with _answer(target, "POST", headers, body, end) as answer:
         content = _beginning(answer, target, keep_bytes)
         return Fetched(answer.status, _headers(answer), content, target.url)
+
+
+@contextmanager
+def _good_answer(
+    url: str, method: str, headers: Mapping[str, str], body: bytes | None, follow: bool, end: Deadline
+) -> Iterator[tuple[httpcore.Response, Target]]:
+    """The answer at the end of all redirects, with a status of 200 to 299, and where it came from."""
+    target = read_target(url)
+    origin = target.origin
+    for _ in range(MAX_REDIRECTS + 1):
+        sent = headers if target.origin == origin else {}
+        with _answer(target, method, sent, body, end) as answer:
+            location = _headers(answer).get("location") if answer.status in REDIRECTS else None
+            if follow and location:
+                target = _next_target(target, location)
+                continue
+            if not 200 <= answer.status <= 299:
+                raise refuse("url_answered_error", host=target.host, status=answer.status)
+            yield answer, target
+            return
+    raise refuse("url_too_many_redirects", host=target.host, limit=MAX_REDIRECTS)
 
 
 def _next_target(target: Target, location: str) -> Target:
@@ -104,7 +135,7 @@ def _answer(
         ):
             yield answer
     except httpcore.TimeoutException:
-        raise refuse("url_too_slow", host=target.host, seconds=end.seconds) from None
+        raise refuse("url_too_slow", host=target.host, seconds=end.waited) from None
     except (httpcore.RemoteProtocolError, httpcore.NetworkError):
         why = "it breaks off or is not HTTP"
         raise refuse("url_answer_broken", host=target.host, why=why) from None
@@ -116,18 +147,18 @@ def _headers(answer: httpcore.Response) -> dict[str, str]:
     return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in answer.headers}
 
 
-def _content(answer: httpcore.Response, target: Target, max_bytes: int) -> bytes:
-    """All of the content. Raises Refusal `url_too_large` as soon as more is announced or has come."""
+def _pieces(answer: httpcore.Response, target: Target, max_bytes: int) -> Iterator[bytes]:
+    """The content, unpacked. Raises Refusal `url_too_large` as soon as more is announced or has come."""
     headers = _headers(answer)
     announced = headers.get("content-length", "")
     if announced.isdigit() and int(announced) > max_bytes:
         raise refuse("url_too_large", host=target.host, limit=max_bytes)
-    kept = bytearray()
+    size = 0
     for piece in decoded(_counted(answer, target, max_bytes), headers.get("content-encoding", "")):
-        kept += piece
-        if len(kept) > max_bytes:
+        size += len(piece)
+        if size > max_bytes:
             raise refuse("url_too_large", host=target.host, limit=max_bytes)
-    return bytes(kept)
+        yield piece
 
 
 def _counted(answer: httpcore.Response, target: Target, max_bytes: int) -> Iterator[bytes]:

@@ -26,18 +26,26 @@ SocketOptions = Iterable[Any] | None
 
 
 class Deadline:
-    """A moment after which everything is over."""
+    """A moment after which everything is over. With `silence`, no single wait is longer than that."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, *, silence: float | None = None) -> None:
         self.seconds = seconds
+        self._silence = silence
         self._end = time.monotonic() + seconds
 
+    @property
+    def waited(self) -> float:
+        """What was waited for in vain, in seconds: everything, or the next sign."""
+        if self._silence is None or time.monotonic() >= self._end:
+            return self.seconds
+        return self._silence
+
     def left(self) -> float:
-        """Seconds that are left, more than 0. Raises httpcore.TimeoutException when none are."""
+        """Seconds to wait, more than 0. Raises httpcore.TimeoutException when none are left."""
         left = self._end - time.monotonic()
         if left <= 0:
             raise httpcore.ReadTimeout("The deadline of the fetch has passed.")
-        return left
+        return left if self._silence is None else min(left, self._silence)
 
 
 @lru_cache(maxsize=1)

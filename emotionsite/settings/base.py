@@ -55,6 +55,7 @@ MIDDLEWARE = [
     "servestatic.middleware.ServeStaticMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
+    "emotionsite.middleware.permissions_middleware",
     "emotionsite.middleware.request_id_middleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -141,6 +142,16 @@ ARCHIVE_PATHS = frozenset(
         *(r"/api/v1/galleries/([0-9a-f-]{36}/)?import", r"/team/galleries/([0-9a-f-]{36}/)?import"),
     }
 )
+# A video comes in parts (tus 1.0) or is fetched. A part is one request, so it is spooled while it arrives.
+MAX_VIDEO_BYTES = int(env.float("MAX_VIDEO_GB", default=4.0) * 1024**3)
+VIDEO_PART_BYTES = int(env.float("VIDEO_PART_MB", default=32.0) * 1024 * 1024)
+VIDEO_PART_PATHS = frozenset({r"/api/v1/uploads/[0-9a-f-]{36}", r"/team/videos/uploads/[0-9a-f-]{36}"})
+# Some room, so that a part that is a little too large is told so by the view.
+MAX_VIDEO_PART_REQUEST_BYTES = max(MAX_REQUEST_BYTES, VIDEO_PART_BYTES + 256 * 1024)
+# An upload that nobody went on with for so long is erased.
+VIDEO_UPLOAD_HOURS = env.float("VIDEO_UPLOAD_HOURS", default=24.0)
+# Seconds in which a video must have come from its address.
+VIDEO_FETCH_SECONDS = env.float("VIDEO_FETCH_SECONDS", default=3600.0)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 # A question about faces may name a thousand of them beside its options.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000

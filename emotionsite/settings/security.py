@@ -13,6 +13,8 @@ CONTENT_SECURITY_POLICY = {
         "style-src": ["'self'"],
         # data: for the small icons inside Bootstrap's style sheet, blob: for previews of chosen files.
         "img-src": ["'self'", "data:", "blob:"],
+        # Videos come through this site even where they lie on S3: the policy names no other place.
+        "media-src": ["'self'"],
         "font-src": ["'self'"],
         "connect-src": ["'self'"],
         "form-action": ["'self'"],

@@ -86,6 +86,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 CELERY_BEAT_SCHEDULE = {
     "send-forgotten-chunks": {"task": "media_jobs.tasks.send_forgotten_chunks", "schedule": 30.0},
+    "send-forgotten-videos": {"task": "media_jobs.tasks.send_forgotten_videos", "schedule": 30.0},
     "send-forgotten-listings": {"task": "media_jobs.tasks.send_forgotten_listings", "schedule": 60.0},
     "send-due-webhooks": {"task": "media_jobs.tasks.send_due_webhooks", "schedule": 5.0},
     "prune-webhook-deliveries": {"task": "media_jobs.tasks.prune_webhook_deliveries", "schedule": 3600.0},
@@ -100,6 +101,7 @@ CELERY_BEAT_SCHEDULE = {
     "send-forgotten-photos": {"task": "galleries.tasks.send_forgotten_photos", "schedule": 120.0},
     "sweep-trained-states": {"task": "galleries.tasks.sweep_trained_states", "schedule": 600.0},
     "end-consents": {"task": "galleries.tasks.end_consents", "schedule": 300.0},
+    "expire-video-uploads": {"task": "media_jobs.tasks.expire_video_uploads", "schedule": 600.0},
     "expire-gallery-job-files": {"task": "galleries.tasks.expire_job_files", "schedule": 300.0},
     "expire-snapshots": {"task": "galleries.tasks.expire_snapshots", "schedule": 300.0},
     "expire-temporary-faces": {"task": "galleries.tasks.expire_temporary_faces", "schedule": 300.0},
@@ -113,8 +115,22 @@ DETECT_DEADLINE_SECONDS = env.float("DETECT_DEADLINE_SECONDS", default=10.0)
 # database connection.
 DETECT_WAITING = env.int("DETECT_WAITING", default=64)
 
+# --- Live camera ------------------------------------------------------------------------------------
+# Cameras that may run at once: in one web process, where each takes a thread, and of one team over all.
+LIVE_SESSIONS = env.int("LIVE_SESSIONS", default=16)
+LIVE_SESSIONS_PER_TEAM = env.int("LIVE_SESSIONS_PER_TEAM", default=4)
+# Most frames of a camera that are analysed in a second; each counts as a picture of the team's month.
+LIVE_FRAMES_PER_SECOND = env.float("LIVE_FRAMES_PER_SECOND", default=15.0)
+# A session without frames ends after so many seconds, and any session after so many minutes.
+LIVE_IDLE_SECONDS = env.int("LIVE_IDLE_SECONDS", default=60)
+LIVE_MINUTES = env.int("LIVE_MINUTES", default=30)
+# How often it is asked again whether the member may still be here.
+LIVE_RECHECK_SECONDS = env.float("LIVE_RECHECK_SECONDS", default=2.0)
+
 # --- Engine ---------------------------------------------------------------------------------------
 # Threads among which one pass shares its photos and faces, and passes that run at once in a worker. Together
 # they fill the processor; a pass of one thread waits for nobody, which gives the most photos a second.
 ENGINE_THREADS = env.int("ENGINE_THREADS", default=1)
 ENGINE_PASSES = env.int("ENGINE_PASSES", default=max(1, (os.cpu_count() or 1) // ENGINE_THREADS))
+# Chunks of videos that a worker decodes at once; each holds up to some 150 MB while it lasts.
+VIDEO_CHUNKS_AT_ONCE = env.int("VIDEO_CHUNKS_AT_ONCE", default=2)

@@ -15,6 +15,8 @@ from emotionsite.supervisor.processes import Command
 PROJECT = Path(__file__).resolve().parent.parent.parent
 WEB_STOP_SECONDS = 5
 WORKER_STOP_SECONDS = 20
+# Larger messages are not even read. What a frame may have, media_jobs.live.session says.
+WEBSOCKET_BYTES = 1024 * 1024
 # Photos of batches wait for whoever looks at a page or waits for an answer.
 BATCH_NICE = "10"
 # They wait for other servers rather than compute.
@@ -86,6 +88,8 @@ def site_plan(options: Options, data: DataDir) -> Plan:
         *("--host", options.host, "--port", str(options.port)),
         *("--no-access-log", "--no-server-header", "--lifespan", "off"),
         *("--timeout-graceful-shutdown", str(WEB_STOP_SECONDS)),
+        # Frames of the live camera are JPEG: small, and not worth packing again.
+        *("--ws-max-size", str(WEBSOCKET_BYTES), "--ws-per-message-deflate", "false"),
     ]
 
     def worker(name: str, queue: str, threads: str) -> list[str]:

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from emotionsite.fetching import fetch, network
+from emotionsite.fetching import fetch, fetch_to, network
 from emotionsite.fetching.addresses import Address
+from emotionsite.problems import Refusal
 
 from .fetching_helpers import MB, refused
 from .local_servers import LocalServer, Request, always, answer, serving
@@ -185,3 +186,45 @@ def test_a_bomb_is_unpacked_no_further_than_the_limit(encoding: str) -> None:
 def test_damaged_and_unknown_compression_is_refused(encoding: str, content: bytes) -> None:
     with serving(always(answer(content, headers={"Content-Encoding": encoding}))) as server:
         assert refused(server.url).code == "url_answer_broken"
+
+
+# --- Given on as it comes ---------------------------------------------------------------------------
+@pytest.mark.usefixtures("allowed")
+def test_pieces_are_given_on_as_they_come() -> None:
+    content = bytes(range(256)) * 8000
+    pieces: list[bytes] = []
+    with serving(always(answer(content))) as server:
+        fetched = fetch_to(f"{server.url}/a", pieces.append, max_bytes=len(content), deadline=10)
+    assert (b"".join(pieces), fetched.content, fetched.url) == (content, b"", f"{server.url}/a")
+    assert len(pieces) > 1
+
+
+@pytest.mark.usefixtures("allowed")
+def test_giving_on_stops_at_the_limit_whatever_was_announced() -> None:
+    taken: list[int] = []
+    endless = answer(b"x" * MB).replace(b"Content-Length: %d" % MB, b"Connection: close")
+    for reply, most in ((endless, 100_000), (answer(b"x" * MB), 0)):
+        taken.clear()
+        with serving(always(reply)) as server, pytest.raises(Refusal) as refusal:
+            fetch_to(server.url, lambda piece: taken.append(len(piece)), max_bytes=100_000, deadline=10)
+        assert refusal.value.code == "url_too_large"
+        assert sum(taken) <= most
+
+
+def test_giving_on_is_guarded_like_fetching() -> None:
+    taken: list[bytes] = []
+    with serving(always(answer(b"secret"))) as server, pytest.raises(Refusal) as refusal:
+        fetch_to(server.url, taken.append, max_bytes=100, deadline=10)
+    assert (refusal.value.code, taken, server.requests) == ("url_not_allowed", [], [])
+
+
+@pytest.mark.usefixtures("allowed")
+def test_silence_ends_a_fetch_long_before_its_deadline() -> None:
+    with serving(silent) as server:
+        began = time.monotonic()
+        with pytest.raises(Refusal) as refusal:
+            fetch_to(server.url, len, max_bytes=100, deadline=600, silence=0.5)
+        took = time.monotonic() - began
+    assert refusal.value.code == "url_too_slow"
+    assert "0.5 seconds" in refusal.value.message
+    assert took < 5

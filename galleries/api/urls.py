@@ -11,6 +11,7 @@ from . import (
     search_urls,
     subjects,
     unnamed_urls,
+    videos,
 )
 
 SUBJECTS = "galleries/<uuid:gallery_id>/subjects"
@@ -45,6 +46,7 @@ urlpatterns: list[URLPattern] = [
     path("galleries/<uuid:gallery_id>/import", moving.GalleryImportView.as_view(), name="api_gallery_import"),
     path("galleries/<uuid:gallery_id>/export", moving.GalleryExportView.as_view(), name="api_gallery_export"),
     path("galleries/<uuid:gallery_id>/reembed", moving.ReembedView.as_view(), name="api_gallery_reembed"),
+    path("videos/<uuid:video_id>/identify", videos.VideoIdentifyView.as_view(), name="api_video_identify"),
     # --- Unnamed people -------------------------------------------------------------------------
     *unnamed_urls.urlpatterns,
 ]

@@ -41,23 +41,28 @@ class PrivacyChangeSerializer(serializers.Serializer[Team]):
     """Only what is sent is changed."""
 
     keep_originals_days = _days(
-        0, "Days that pictures are kept; 0 erases them with the analysis, null never."
+        0, "Days that pictures and files of videos are kept; 0 erases them with the analysis, null never."
     )
-    keep_faces_days = _days(1, "Days that faces are kept with scores and vectors; null: for ever.")
-    keep_results_days = _days(1, "Days until a photo goes as a whole; null: never.")
+    keep_faces_days = _days(
+        1, "Days that faces, and people of videos, are kept with scores and vectors; null: for ever."
+    )
+    keep_results_days = _days(1, "Days until a photo or a video goes as a whole; null: never.")
     analyze_emotion = serializers.BooleanField(required=False, help_text="Whether emotions are computed.")
     analyze_age = serializers.BooleanField(required=False, help_text="Whether ages are estimated.")
     analyze_gender = serializers.BooleanField(required=False, help_text="Whether gender is estimated.")
     analyze_identity = serializers.BooleanField(
-        required=False, help_text="Whether people are recognised in photos."
+        required=False, help_text="Whether people are recognised in photos and videos."
     )
 
 
 class GoingSerializer(serializers.Serializer[Going]):
     pictures = serializers.IntegerField(help_text="Photos whose pictures go.")
-    picture_bytes = serializers.IntegerField(help_text="Bytes that become free.")
-    faces = serializers.IntegerField()
+    picture_bytes = serializers.IntegerField(help_text="Bytes that become free, of photos and videos.")
+    faces = serializers.IntegerField(help_text="Faces of photos.")
     results = serializers.IntegerField(help_text="Photos that go as a whole.")
+    video_files = serializers.IntegerField(help_text="Videos whose files go.")
+    video_people = serializers.IntegerField(help_text="People of videos.")
+    videos = serializers.IntegerField(help_text="Videos that go as a whole.")
 
 
 class PeriodSerializer(serializers.Serializer[Period]):
@@ -85,7 +90,15 @@ class ForecastSerializer(serializers.Serializer[Forecast]):
                 {
                     "first": "2026-11-25",
                     "last": "2026-11-25",
-                    "going": {"pictures": 14, "picture_bytes": 31870212, "faces": 0, "results": 0},
+                    "going": {
+                        "pictures": 14,
+                        "picture_bytes": 31870212,
+                        "faces": 0,
+                        "results": 0,
+                        "video_files": 0,
+                        "video_people": 0,
+                        "videos": 0,
+                    },
                 }
             ],
             "next_pictures": "2026-11-25T07:40:11.120000Z",

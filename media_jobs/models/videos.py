@@ -121,6 +121,16 @@ class Video(models.Model):
             models.Index(fields=["team", "status", "-created_at", "-id"], name="video_by_status"),
             models.Index(fields=["job"], name="video_by_job"),
             models.Index(
+                fields=["team", "created_at"],
+                name="video_with_pictures",
+                condition=models.Q(pictures_erased_at=None),
+            ),
+            models.Index(
+                fields=["team", "created_at"],
+                name="video_with_faces",
+                condition=models.Q(faces_erased_at=None),
+            ),
+            models.Index(
                 fields=["created_at"],
                 name="video_open",
                 condition=models.Q(status__in=["fetching", "analyzing", "linking"]),

@@ -18,15 +18,16 @@ from media_jobs.forecast import forecast
 FOREVER, DAYS, NONE = "forever", "days", "none"
 KINDS = {
     "originals": (
-        "Pictures",
+        "Pictures and files of videos",
         "The file as it was uploaded, with its smaller copies. Results stay when it goes.",
     ),
     "faces": (
         "Faces",
-        "Each face with its place, scores and vectors. The photo keeps the number of its faces.",
+        "Each face with its place, scores and vectors; in videos each person with all samples. The photo or"
+        " video keeps the number of them.",
     ),
     "results": (
-        "Photos as a whole",
+        "Photos and videos as a whole",
         "The entry with everything that is left, and jobs that are over. Nothing is kept longer than this.",
     ),
 }
@@ -34,7 +35,7 @@ SWITCHES = {
     "analyze_emotion": "Emotion",
     "analyze_age": "Age",
     "analyze_gender": "Gender",
-    "analyze_identity": "Who it is (people recognised in photos)",
+    "analyze_identity": "Who it is (people recognised in photos and videos)",
 }
 
 

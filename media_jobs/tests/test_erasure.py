@@ -236,7 +236,7 @@ def test_apps_above_add_their_own_kinds(in_team: Team, monkeypatch: pytest.Monke
         return len(track_ids)
 
     monkeypatch.setitem(ERASERS, "track", tracks_erase)
-    assert set(ERASERS) == {"media", "face", "subject", "enrolledface", "gallery", "track"}
+    assert set(ERASERS) == {"media", "face", "video", "subject", "enrolledface", "gallery", "track"}
     assert ERASERS["track"](team=in_team, track_ids=["one"]) == 1
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from . import face_things
+from . import face_things, video_page_things, video_result_things, video_things
 from .scene import SECRET, World
 
 #: By the route's name.
@@ -119,9 +119,14 @@ ARGUMENTS: dict[str, Callable[[World], list[Any]]] = {
     **dict.fromkeys(["team_face_label", "team_face_unlabel"], lambda world: [world.more["unnamed_face"].pk]),
     **dict.fromkeys(["team_unnamed_one", "team_unnamed_split"], lambda world: [world.more["unnamed"][0].pk]),
     **face_things.ARGUMENTS,
+    **video_things.ARGUMENTS,
+    **video_result_things.ARGUMENTS,
+    **video_page_things.ARGUMENTS,
 }
 QUERIES: dict[str, Callable[[World], str]] = {
     "api_detect": lambda world: "?deadline=0.1",
     "photo_states": lambda world: f"?job={world.job.pk}",
     "team_people_search": lambda world: f"?q={SECRET}",
+    **video_result_things.QUERIES,
+    **video_page_things.QUERIES,
 }

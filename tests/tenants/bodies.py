@@ -9,7 +9,7 @@ from analysis.recognition import photo_model
 from media_jobs.tests.batch_helpers import zip_of
 from media_jobs.tests.pictures import encoded, noise
 
-from . import face_things
+from . import face_things, video_page_things, video_result_things, video_things
 from .scene import SECRET, World
 
 
@@ -96,6 +96,7 @@ FORMS: dict[str, Callable[[World], dict[str, Any]]] = {
     },
     "POST team_unnamed_merge": lambda world: _two_unnamed(world),
     "POST team_unnamed_split": lambda world: {"face": str(world.more["unnamed_face"].pk)},
+    **video_page_things.FORMS,
 }
 
 
@@ -168,6 +169,8 @@ BODIES: dict[str, Callable[[World], Any]] = {
     "POST api_invitation_list": lambda world: {"email": "somebody@example.org", "role": "viewer"},
     "POST api_key_list": lambda world: {"name": "a new key", "scopes": ["read"]},
     **face_things.BODIES,
+    **video_things.BODIES,
+    **video_result_things.BODIES,
 }
 
 #: Where the body is a picture.

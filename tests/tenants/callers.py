@@ -16,6 +16,7 @@ from .bodies import BODIES, FORMS, PICTURES
 from .face_things import picture
 from .rows import KEYS, MEMBERS, Row
 from .scene import World
+from .video_things import HEADERS
 
 
 @dataclass
@@ -31,6 +32,8 @@ class Caller:
         name = str(row)
         send: Callable[..., Any] = getattr(self.client, row.method.lower())
         headers = self.headers(row)
+        if name in HEADERS:
+            return send(path, headers={**headers, **HEADERS[name](world)})
         if name in PICTURES:
             return send(path, picture(), "application/octet-stream", headers=headers)
         if name in BODIES:

@@ -6,6 +6,9 @@ route needs; `rows.Row.expected` turns that into an answer for every caller, and
 
 from .face_table import FACE_TABLE
 from .rows import api, page
+from .video_page_things import VIDEO_PAGE_TABLE
+from .video_result_things import VIDEO_RESULT_TABLE
+from .video_table import VIDEO_TABLE
 
 TABLE = [
     # --- Photos ---------------------------------------------------------------------------------
@@ -42,6 +45,11 @@ TABLE = [
     api("GET", "api_batch_results", "read"),
     api("GET", "api_job_list", "read", other=200),
     api("GET", "api_job", "read"),
+    # --- Pages of videos ------------------------------------------------------------------------
+    *VIDEO_PAGE_TABLE,
+    # --- Live camera ----------------------------------------------------------------------------
+    # Shows nothing of anybody; its socket is in tests/tenants/test_sockets.py.
+    page("GET", "team_live", "analyze", other=200),
     # --- Galleries and people -------------------------------------------------------------------
     api("GET", "api_gallery_list", "read", other=200),
     api("POST", "api_gallery_list", "manage", ok=201, other=201),
@@ -241,4 +249,7 @@ TABLE = [
     page("POST", "team_unnamed_split", "analyze", ok=302),
     # --- Programs that speak Face API ------------------------------------------------------------
     *FACE_TABLE,
+    # --- Taking videos in -----------------------------------------------------------------------
+    *VIDEO_TABLE,
+    *VIDEO_RESULT_TABLE,
 ]

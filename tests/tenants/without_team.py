@@ -45,6 +45,8 @@ TEAM_TASKS = {
     *("media_jobs.tasks.list_batch", "media_jobs.tasks.send_batch"),
     *("media_jobs.tasks.analyze_chunk", "media_jobs.tasks.deliver_webhook"),
     "galleries.tasks.label_photos",
+    *("media_jobs.tasks.fetch_video", "media_jobs.tasks.analyze_video_chunk"),
+    *("media_jobs.tasks.finish_video", "media_jobs.tasks.make_video_preview"),
 }
 TASKS_ACROSS_TEAMS = {
     "media_jobs.tasks.detect_picture": "reads no table: a picture under a random name, and its answer",
@@ -58,6 +60,8 @@ TASKS_ACROSS_TEAMS = {
     "media_jobs.tasks.take_up_long_work": "sends exports and removals, by id, whose worker is dead",
     "media_jobs.tasks.erase_released_files": "erases files that no row points at any more",
     "galleries.tasks.expire_snapshots": "erases snapshots whose time is over, whose ever they are",
+    "media_jobs.tasks.send_forgotten_videos": "sends what was lost, by id, back into its own team",
+    "media_jobs.tasks.expire_video_uploads": "erases uploads whose time is over, whose ever they are",
     "galleries.tasks.expire_temporary_faces": "erases faces whose time is over, whose ever they are",
     "galleries.tasks.run_gallery_job": "by id, into the team of the job",
     "galleries.tasks.expire_job_files": "erases archives that are past their day, whose ever they are",

@@ -13,7 +13,7 @@ from media_jobs.tests.pictures import encoded, noise
 from media_jobs.work import chunk_analyze
 from tests.fakes import EngineWithoutNets
 
-from . import face_things, things
+from . import face_things, things, video_result_things, video_things
 from .arguments import ARGUMENTS, QUERIES
 from .bodies import BODIES, FORMS
 from .scene import SECRET, World
@@ -21,7 +21,12 @@ from .scene import SECRET, World
 __all__ = ["ARGUMENTS", "BODIES", "FORMS", "QUERIES", "SECRET", "World", "make_world"]
 
 #: Each adds things of the first team to `world.more`.
-MORE: list[Callable[[World], None]] = [*things.MORE, *face_things.MORE]
+MORE: list[Callable[[World], None]] = [
+    *things.MORE,
+    *face_things.MORE,
+    *video_things.MORE,
+    *video_result_things.MORE,
+]
 
 
 def photo_of(team: Team, seed: int, name: str) -> Any:

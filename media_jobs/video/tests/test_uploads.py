@@ -1,0 +1,485 @@
+"""Uploads in parts: what the tus protocol 1.0.0 asks of a server, at the API and at the pages."""
+
+import base64
+import io
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.core.files.storage import default_storage
+from django.db import connection, transaction
+from django.test import Client
+from django.utils import timezone
+from pytest_django import Settings
+
+from accounts.access import across_teams, team_scope
+from accounts.models import TeamUsage
+from accounts.plans import plan_set, team_plan_set
+from conftest import People
+from media_jobs import files
+from media_jobs.models import VideoUpload
+from media_jobs.refusals import Refusal
+from media_jobs.tasks import expire_video_uploads
+from media_jobs.video import uploads
+from media_jobs.video.parts import open_parts
+
+from .upload_helpers import PART, TUS, Door, api_door, page_door
+
+Names = Callable[[], list[str]]
+CONTENT = bytes(range(256)) * 12
+
+
+@pytest.fixture(params=["api", "page"])
+def door(request: pytest.FixtureRequest, people: People) -> Door:
+    return api_door(people) if request.param == "api" else page_door(people)
+
+
+def rows() -> list[VideoUpload]:
+    with across_teams():
+        return list(VideoUpload.unscoped.order_by("created_at"))
+
+
+def stored_bytes(people: People) -> int:
+    with team_scope(people.team):
+        return TeamUsage.objects.get(team=people.team).stored_bytes
+
+
+def refused(answer: Any, status: int, code: str) -> dict[str, Any]:
+    """The problem of a refusal, which names the version of the protocol like every answer."""
+    assert answer.status_code == status, answer.content
+    assert answer["Tus-Resumable"] == "1.0.0"
+    problem = answer.json()
+    assert problem["code"] == code
+    assert problem["detail"].endswith(".")
+    return dict(problem)
+
+
+# --- The protocol -----------------------------------------------------------------------------------
+def test_options_tells_what_the_server_can_do(door: Door, settings: Settings) -> None:
+    """Asked without Tus-Resumable, as the protocol allows."""
+    answer = door.client.options(door.uploads, headers=door.headers)
+    assert answer.status_code == 204
+    assert answer["Tus-Version"] == "1.0.0"
+    assert answer["Tus-Resumable"] == "1.0.0"
+    assert answer["Tus-Extension"].split(",") == ["creation", "termination", "expiration"]
+    assert answer["Tus-Max-Size"] == str(settings.MAX_VIDEO_BYTES) == str(4 * 1024**3)
+
+
+def test_a_file_comes_in_parts(door: Door, people: People, stored_files: Names) -> None:
+    begun = door.begin(len(CONTENT), "Straße.mp4")
+    assert begun.status_code == 201
+    assert begun["Tus-Resumable"] == "1.0.0"
+    assert begun["Upload-Offset"] == "0"
+    url = begun["Location"]
+    assert url.startswith(f"{door.uploads}/")
+    expires = parsedate_to_datetime(begun["Upload-Expires"])
+    assert timedelta(hours=23, minutes=59) < expires - timezone.now() <= timedelta(hours=24)
+
+    first = door.part(url, 0, CONTENT[:1000])
+    assert (first.status_code, first["Upload-Offset"], first.content) == (204, "1000", b"")
+    assert "Upload-Expires" in first
+    told = door.where(url)
+    assert (told.status_code, told["Upload-Offset"], told["Upload-Length"]) == (
+        200,
+        "1000",
+        str(len(CONTENT)),
+    )
+    assert told["Cache-Control"] == "no-store"
+    assert base64.b64decode(told["Upload-Metadata"].removeprefix("filename ")).decode() == "Straße.mp4"
+    assert told.content == b""
+    assert stored_bytes(people) == 1000, "what is there counts at once"
+    door.part(url, 1000, CONTENT[1000:1001])
+    last = door.part(url, 1001, CONTENT[1001:])
+    assert last["Upload-Offset"] == str(len(CONTENT))
+
+    (upload,) = rows()
+    assert upload.filename == "Straße.mp4"
+    assert [size for _, size in upload.parts] == [1000, 1, len(CONTENT) - 1001]
+    assert stored_files() == sorted(name for name, _ in upload.parts)
+    with open_parts(upload.parts) as file:
+        assert file.read() == CONTENT
+    assert stored_bytes(people) == len(CONTENT)
+
+
+def test_an_empty_part_changes_nothing(door: Door, stored_files: Names) -> None:
+    url = door.begun(10)
+    answer = door.part(url, 0, b"")
+    assert (answer.status_code, answer["Upload-Offset"]) == (204, "0")
+    assert stored_files() == []
+
+
+def test_terminating_erases_the_bytes_at_once(
+    door: Door, people: People, stored_files: Names, django_capture_on_commit_callbacks: Any
+) -> None:
+    url = door.begun(len(CONTENT))
+    door.part(url, 0, CONTENT)
+    # What a process that died between file and row has left.
+    with_row = stored_files()
+    files.store(f"{with_row[0].rpartition('/')[0]}/part-00001-aaaaaaaa", b"left")
+    with django_capture_on_commit_callbacks(execute=True):
+        answer = door.erase(url)
+    assert (answer.status_code, answer["Tus-Resumable"]) == (204, "1.0.0")
+    assert (rows(), stored_files(), stored_bytes(people)) == ([], [], 0)
+    assert door.where(url).status_code == 404
+    refused(door.erase(url), 404, "upload_unknown")
+    refused(door.part(url, 0, CONTENT), 404, "upload_unknown")
+
+
+def test_a_post_can_stand_for_patch_and_delete(
+    door: Door, stored_files: Names, django_capture_on_commit_callbacks: Any
+) -> None:
+    url = door.begun(len(CONTENT))
+    sent = {**door.headers, **TUS, "Upload-Offset": "0", "X-HTTP-Method-Override": "PATCH"}
+    answer = door.client.post(url, CONTENT, PART, headers=sent)
+    assert (answer.status_code, answer["Upload-Offset"]) == (204, str(len(CONTENT)))
+    with django_capture_on_commit_callbacks(execute=True):
+        sent = {**door.headers, **TUS, "X-HTTP-Method-Override": "DELETE"}
+        assert door.client.post(url, headers=sent).status_code == 204
+    assert stored_files() == []
+    assert door.client.post(url, headers={**door.headers, **TUS}).status_code == 405
+
+
+# --- Refusals: nothing is kept, nothing is changed --------------------------------------------------
+@pytest.mark.parametrize("version", [None, "0.2.2", "1.0.1"])
+def test_another_version_is_refused(door: Door, version: str | None, stored_files: Names) -> None:
+    url = door.begun(len(CONTENT))
+    headers = {**door.headers, "Upload-Length": "5", "Upload-Offset": "0"}
+    if version:
+        headers["Tus-Resumable"] = version
+    answers = [
+        door.client.post(door.uploads, headers=headers),
+        door.client.patch(url, CONTENT, PART, headers=headers),
+        door.client.delete(url, headers=headers),
+    ]
+    for answer in answers:
+        refused(answer, 412, "tus_version_unsupported")
+        assert answer["Tus-Version"] == "1.0.0"
+    assert door.client.head(url, headers=headers).status_code == 412
+    assert (len(rows()), stored_files(), door.offset(url)) == (1, [], 0)
+
+
+@pytest.mark.parametrize("length", ["", "-1", "5.0", "many", "+5", " ", "9" * 20, str(2**63)])
+def test_a_length_that_cannot_be_read_is_refused(door: Door, length: str) -> None:
+    refused(door.begin(length), 400, "upload_header_invalid")
+    assert rows() == []
+
+
+def test_a_length_that_comes_later_is_refused(door: Door) -> None:
+    headers = {**door.headers, **TUS, "Upload-Defer-Length": "1"}
+    problem = refused(door.client.post(door.uploads, headers=headers), 400, "upload_header_invalid")
+    assert "Upload-Defer-Length" in problem["detail"]
+    assert rows() == []
+
+
+@pytest.mark.parametrize(
+    "metadata", ["filename !!!", "filename /w==", "filename YQ==,filename YQ==", ",", "a b c"]
+)
+def test_metadata_that_cannot_be_read_are_refused(door: Door, metadata: str) -> None:
+    refused(door.begin(5, **{"Upload-Metadata": metadata}), 400, "upload_header_invalid")
+    assert rows() == []
+
+
+@pytest.mark.parametrize(
+    ("metadata", "name"),
+    [("", "video"), ("is_confidential", "video"), ("filetype dmlkZW8=, filename YS5tcDQ=", "a.mp4")],
+)
+def test_metadata_may_be_left_out_or_hold_more(door: Door, metadata: str, name: str) -> None:
+    assert door.begin(5, **{"Upload-Metadata": metadata}).status_code == 201
+    assert [row.filename for row in rows()] == [name]
+
+
+def test_names_hold_no_folders_and_no_control_characters(door: Door) -> None:
+    door.begin(5, "../../C:\\etc\\a\x00\nb.mp4")
+    assert [row.filename for row in rows()] == ["ab.mp4"]
+
+
+def test_more_than_the_largest_file_is_refused(door: Door, settings: Settings) -> None:
+    assert door.begin(settings.MAX_VIDEO_BYTES).status_code == 201
+    refused(door.begin(settings.MAX_VIDEO_BYTES + 1), 413, "video_too_large")
+    assert len(rows()) == 1
+
+
+@pytest.mark.parametrize("kind", ["application/octet-stream", "video/mp4", "application/json", ""])
+def test_another_content_type_is_refused(door: Door, kind: str, stored_files: Names) -> None:
+    url = door.begun(len(CONTENT))
+    refused(door.part(url, 0, CONTENT, kind), 415, "upload_content_type")
+    assert (door.offset(url), stored_files()) == (0, [])
+
+
+@pytest.mark.parametrize("offset", [0, 999, 1001, len(CONTENT)])
+def test_a_part_at_a_wrong_place_is_refused(door: Door, offset: int, stored_files: Names) -> None:
+    url = door.begun(len(CONTENT))
+    door.part(url, 0, CONTENT[:1000])
+    before = stored_files()
+    problem = refused(door.part(url, offset, CONTENT[:10]), 409, "upload_offset_mismatch")
+    assert problem["offset"] == 1000
+    assert (door.offset(url), stored_files()) == (1000, before)
+
+
+@pytest.mark.parametrize("offset", ["", "-5", "x"])
+def test_an_offset_that_cannot_be_read_is_refused(door: Door, offset: str, stored_files: Names) -> None:
+    url = door.begun(len(CONTENT))
+    refused(door.part(url, offset, CONTENT), 400, "upload_header_invalid")
+    assert (door.offset(url), stored_files()) == (0, [])
+
+
+def test_more_bytes_than_announced_are_refused(door: Door, people: People, stored_files: Names) -> None:
+    url = door.begun(1000)
+    refused(door.part(url, 0, CONTENT[:1001]), 413, "upload_past_end")
+    door.part(url, 0, CONTENT[:600])
+    refused(door.part(url, 600, CONTENT[:401]), 413, "upload_past_end")
+    assert (door.offset(url), len(stored_files()), stored_bytes(people)) == (600, 1, 600)
+
+
+def test_a_part_over_the_limit_is_refused(door: Door, settings: Settings, stored_files: Names) -> None:
+    settings.VIDEO_PART_BYTES = 1000
+    url = door.begun(len(CONTENT))
+    refused(door.part(url, 0, CONTENT[:1001]), 413, "upload_part_too_large")
+    assert (door.offset(url), stored_files()) == (0, [])
+    assert door.part(url, 0, CONTENT[:1000]).status_code == 204
+
+
+def test_a_part_that_says_to_be_shorter_is_stopped_at_the_limits(
+    people: People, settings: Settings, stored_files: Names
+) -> None:
+    """The length of a request is the client's word; what counts is what comes."""
+    settings.VIDEO_PART_BYTES = 1000
+    with team_scope(people.team):
+        upload = uploads.upload_begin(team=people.team, length=2000, filename="a", user=None)
+        for offset, sent, code in [(0, 1001, "upload_part_too_large"), (0, 5000, "upload_part_too_large")]:
+            with pytest.raises(Refusal) as refusal:
+                uploads.upload_append(
+                    upload_id=upload.pk, offset=offset, stream=io.BytesIO(b"x" * sent), announced=1
+                )
+            assert refusal.value.code == code
+        for offset in (0, 1000):
+            uploads.upload_append(
+                upload_id=upload.pk, offset=offset, stream=io.BytesIO(b"x" * 1000), announced=1
+            )
+        with pytest.raises(Refusal) as refusal:
+            uploads.upload_append(upload_id=upload.pk, offset=2000, stream=io.BytesIO(b"x"), announced=0)
+        assert refusal.value.code == "upload_past_end"
+    assert len(stored_files()) == 2
+
+
+def test_endless_small_parts_are_refused(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "MOST_PARTS", 3)
+    url = door.begun(100)
+    for offset in range(3):
+        assert door.part(url, offset, b"x").status_code == 204
+    refused(door.part(url, 3, b"x"), 422, "upload_too_many_parts")
+    assert door.offset(url) == 3
+
+
+def test_a_team_has_a_bounded_number_of_unfinished_uploads(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, "MOST_OPEN", 2)
+    door.begun(5)
+    door.begun(5)
+    refused(door.begin(5), 422, "uploads_too_many")
+    assert len(rows()) == 2
+
+
+def test_an_upload_that_cannot_fit_is_refused_before_it_comes(door: Door, people: People) -> None:
+    team_plan_set(team=people.team, plan=plan_set(name="small", storage_bytes=5000))
+    assert door.begin(5000).status_code == 201
+    refused(door.begin(5001), 403, "quota_storage")
+    assert len(rows()) == 1
+
+
+def test_each_part_is_measured_against_what_is_left(door: Door, people: People, stored_files: Names) -> None:
+    """Two uploads that would fit alone: the room of the second is gone when the first one has come."""
+    team_plan_set(team=people.team, plan=plan_set(name="small", storage_bytes=5000))
+    first, second = door.begun(3000), door.begun(3000)
+    door.part(first, 0, CONTENT[:3000])
+    assert door.part(second, 0, CONTENT[:2000]).status_code == 204
+    before = stored_files()
+    refused(door.part(second, 2000, CONTENT[:1000]), 403, "quota_storage")
+    assert (door.offset(second), stored_files(), stored_bytes(people)) == (2000, before, 5000)
+
+
+def test_the_largest_file_of_a_plan_is_not_that_of_uploads(door: Door, people: People) -> None:
+    team_plan_set(team=people.team, plan=plan_set(name="small", largest_file_bytes=1024))
+    assert door.begin(100_000).status_code == 201
+
+
+def test_a_full_disk_leaves_nothing_of_the_part(
+    door: Door, stored_files: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = door.begun(len(CONTENT))
+    door.part(url, 0, CONTENT[:1000])
+    before = stored_files()
+
+    def full(name: str, content: Any) -> str:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(default_storage, "save", full)
+        refused(door.part(url, 1000, CONTENT[1000:]), 507, "storage_full")
+    assert (door.offset(url), stored_files()) == (1000, before)
+    assert door.part(url, 1000, CONTENT[1000:]).status_code == 204
+
+
+# --- Who may ------------------------------------------------------------------------------------------
+def test_an_upload_of_another_team_does_not_exist(
+    people: People, others: People, stored_files: Names
+) -> None:
+    url = api_door(people).begun(len(CONTENT))
+    theirs = api_door(others)
+    assert theirs.where(url).status_code == 404
+    refused(theirs.part(url, 0, CONTENT), 404, "upload_unknown")
+    refused(theirs.erase(url), 404, "upload_unknown")
+    assert (len(rows()), stored_files()) == (1, [])
+
+
+def test_a_session_without_its_token_sends_nothing(people: People, stored_files: Names) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(people.analyst, backend="django.contrib.auth.backends.ModelBackend")
+    headers = {**TUS, "Upload-Length": "5"}
+    assert client.post("/team/videos/uploads", headers=headers).status_code == 403
+    assert client.post("/api/v1/uploads", headers=headers).status_code == 403
+    url = page_door(people).begun(5)
+    sent = {**TUS, "Upload-Offset": "0"}
+    assert client.patch(url, b"abcde", PART, headers=sent).status_code == 403
+    assert (len(rows()), stored_files()) == (1, [])
+
+
+def test_the_list_shows_unfinished_uploads(people: People, others: People) -> None:
+    door = api_door(people)
+    url = door.begun(len(CONTENT))
+    door.part(url, 0, CONTENT[:1000])
+    api_door(others).begun(7)
+    (shown,) = door.client.get("/api/v1/uploads", headers=door.headers).json()["results"]
+    assert shown["id"] == url.rpartition("/")[2]
+    assert (shown["filename"], shown["offset"], shown["length"]) == ("holiday.mp4", 1000, len(CONTENT))
+    one = door.client.get(url, headers=door.headers)
+    assert one.json() == shown
+    lost = door.client.get(f"/api/v1/uploads/{uuid4()}", headers=door.headers)
+    refused(lost, 404, "upload_unknown")
+
+
+# --- Two at once, and dying in the middle -----------------------------------------------------------
+@pytest.mark.django_db(transaction=True)
+def test_of_two_parts_at_once_one_is_told_to_wait(
+    people: People, stored_files: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    door = api_door(people)
+    url = door.begun(len(CONTENT))
+    inside, go_on = threading.Event(), threading.Event()
+    usual = files.store
+
+    def slow(name: str, content: Any) -> str:
+        inside.set()
+        assert go_on.wait(20)
+        return usual(name, content)
+
+    monkeypatch.setattr(files, "store", slow)
+    answers: list[Any] = []
+
+    def send() -> None:
+        answers.append(api_door(people).part(url, 0, CONTENT[:1000]))
+        connection.close()
+
+    first = threading.Thread(target=send)
+    first.start()
+    assert inside.wait(20)
+    refused(door.part(url, 0, CONTENT[:1000]), 423, "upload_busy")
+    refused(door.erase(url), 423, "upload_busy")
+    go_on.set()
+    first.join()
+    assert answers[0].status_code == 204
+    refused(door.part(url, 0, CONTENT[:1000]), 409, "upload_offset_mismatch")
+    assert (door.offset(url), len(stored_files())) == (1000, 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_dying_between_file_and_row_loses_and_doubles_nothing(
+    people: People, stored_files: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    door = api_door(people)
+    url = door.begun(len(CONTENT))
+    door.part(url, 0, CONTENT[:1000])
+
+    class Killed(BaseException):
+        """As a signal would end the process: nothing that cleans up runs."""
+
+    def killed(*args: Any, **kwargs: Any) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(VideoUpload, "save", killed)
+        # The process is gone, so it erases nothing.
+        patched.setattr(files, "erase", lambda names: None)
+        with pytest.raises(Killed):
+            door.part(url, 1000, CONTENT[1000:2000])
+    assert len(stored_files()) == 2
+    assert (door.offset(url), stored_bytes(people)) == (1000, 1000)
+    assert door.part(url, 1000, CONTENT[1000:]).status_code == 204
+    (upload,) = rows()
+    with open_parts(upload.parts) as file:
+        assert file.read() == CONTENT
+    assert stored_bytes(people) == len(CONTENT)
+    door.erase(url)
+    assert stored_files() == [], "what the dead process left goes with the upload"
+
+
+# --- Time ---------------------------------------------------------------------------------------------
+def aged(url: str, hours: float) -> None:
+    with across_teams():
+        VideoUpload.unscoped.filter(pk=url.rpartition("/")[2]).update(
+            touched_at=timezone.now() - timedelta(hours=hours)
+        )
+
+
+def test_who_goes_on_keeps_an_upload(
+    door: Door, people: People, stored_files: Names, django_capture_on_commit_callbacks: Any
+) -> None:
+    old, young = door.begun(len(CONTENT)), door.begun(len(CONTENT))
+    for url in (old, young):
+        door.part(url, 0, CONTENT[:1000])
+        aged(url, 23.9)
+    door.part(young, 1000, CONTENT[1000:2000])
+    aged(old, 24.1)
+    assert door.where(old).status_code == 404, "also before beat comes by"
+    refused(door.part(old, 1000, CONTENT[1000:2000]), 404, "upload_unknown")
+    with django_capture_on_commit_callbacks(execute=True):
+        assert expire_video_uploads() == 1
+    assert [str(row.pk) for row in rows()] == [young.rpartition("/")[2]]
+    assert (len(stored_files()), stored_bytes(people)) == (2, 2000)
+    assert expire_video_uploads() == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_upload_at_work_is_not_erased(people: People) -> None:
+    door = api_door(people)
+    url = door.begun(len(CONTENT))
+    aged(url, 25)
+    found: list[int] = []
+
+    def expire() -> None:
+        found.append(uploads.uploads_expire())
+        connection.close()
+
+    with team_scope(people.team), transaction.atomic():
+        VideoUpload.objects.select_for_update().get()
+        beat = threading.Thread(target=expire)
+        beat.start()
+        beat.join()
+    assert (found, len(rows())) == ([0], 1)
+
+
+def test_uploads_of_all_teams_expire(
+    people: People, others: People, stored_files: Names, django_capture_on_commit_callbacks: Any
+) -> None:
+    for team in (people, others):
+        url = api_door(team).whole(CONTENT)
+        aged(url, 25)
+    with django_capture_on_commit_callbacks(execute=True):
+        assert expire_video_uploads() == 2
+    assert (rows(), stored_files()) == ([], [])
+    assert (stored_bytes(people), stored_bytes(others)) == (0, 0)
