@@ -11,7 +11,7 @@ def register() -> None:
     from .models import GalleryJob
 
     moving_hooks.register()
-    DEMO.append(demo.demo_gallery_make)
+    DEMO.extend([demo.demo_gallery_make, demo.demo_video_make])
     temporary.register()
     RUNNERS[GalleryJob.Kind.TRAIN] = training.training_run
     unnamed_hooks.register()

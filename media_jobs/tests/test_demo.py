@@ -12,7 +12,7 @@ from accounts.access import across_teams, team_scope
 from accounts.keys import api_key_authenticate
 from accounts.limits import limits_of
 from accounts.models import Membership, Plan, Team
-from media_jobs.models import Job
+from media_jobs.models import Job, Video
 
 
 @pytest.fixture()
@@ -35,7 +35,19 @@ def test_the_demo_team_may_send_a_hundred_requests_a_second(db: None, login_file
     answer = Client().get("/api/v1/media", headers={"Authorization": f"Bearer {login['api_key']}"})
     assert answer["RateLimit-Limit"] == "6000"
     with team_scope(team):
-        assert Job.objects.get().total == 2
+        assert Job.objects.get(kind=Job.Kind.PHOTOS).total == 2
+
+
+def test_a_video_of_the_sample_photos_is_analysed_once(db: None, login_file: Path) -> None:
+    team = Team.objects.get(pk=make_demo(login_file)["team"])
+    with team_scope(team):
+        video = Video.objects.get()
+        assert (video.filename, video.codec, video.shown_by_browsers) == ("Two pioneers.webm", "vp8", True)
+        assert video.duration_ms == pytest.approx(12_000, abs=100)
+        assert video.chunks.count() >= 1
+        assert video.job is not None
+        make_demo(login_file)
+        assert Video.objects.count() == 1
 
 
 def test_a_second_start_changes_neither_the_login_nor_the_plan(db: None, login_file: Path) -> None:

@@ -30,7 +30,7 @@ from .parts import Parts, open_parts, parts_size
 FILES = ("file", "preview", "poster")
 PIECE = 512 * 1024
 JPEG = "image/jpeg"
-MP4 = "video/mp4"
+WEBM = "video/webm"
 # One range; whoever asks for several gets the whole, as the standard allows.
 _RANGE = re.compile(r"bytes=([0-9]{1,19})?-([0-9]{1,19})?")
 
@@ -109,7 +109,7 @@ def _preview(video: Video) -> _File:
     row = video.preview
     # Should it be made again, its parts have other names.
     tag = str(row.parts[0][0]).rpartition("-")[2]
-    return _File(row.parts, MP4, f'"{video.pk.hex}-preview-{tag}"', "inline")
+    return _File(row.parts, WEBM, f'"{video.pk.hex}-preview-{tag}"', "inline")
 
 
 def _check_stored(video: Video) -> None:

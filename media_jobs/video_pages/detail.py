@@ -50,7 +50,7 @@ def player_of(video: Video) -> dict[str, Any]:
         return {"kind": "erased"}
     preview = preview_state(video)
     if preview is not None and preview["status"] == VideoPreview.Status.READY:
-        return {"kind": "video", "url": _file(video, "preview"), "type": "video/mp4", "offset_ms": 0}
+        return {"kind": "video", "url": _file(video, "preview"), "type": "video/webm", "offset_ms": 0}
     if video.shown_by_browsers and video.parts:
         offset = int(video.facts.get("player_offset_ms", 0))
         url = _file(video, "file")
