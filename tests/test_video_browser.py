@@ -208,6 +208,11 @@ def test_boxes_and_charts_follow_the_player_and_charts_move_it(
     assert time_of(page) == pytest.approx(11.2, abs=0.05)
     expect(valence).to_have_attribute("aria-valuetext", re.compile(r"^11.2 seconds: Ada .0\.\d\d, Person 2"))
 
+    # Moved by somebody else, such as the keys of the system: the boxes come along.
+    page.evaluate("document.querySelector('video').currentTime = 6")
+    expect(page.locator("[data-player-time]")).to_have_text(re.compile(r"0:0[56]\.\d / 0:20"))
+    assert box_at(page, 60) == pytest.approx(expected_left(time_of(page)), abs=4)
+
     # A range: by keys, by a drag with Shift, and back to the whole.
     page.keyboard.press("+")
     expect(page.locator("[data-charts-range]")).to_have_text(re.compile(r"0:0\d\.\d to 0:1\d\.\d"))

@@ -139,7 +139,15 @@ export class Player {
       this.#tell();
     });
     video.addEventListener("seeked", () => {
-      if (this.wanted === null) return;
+      if (this.wanted === null) {
+        // By a key of the keyboard's media row, or by the system: not by us, whose wish is shown already.
+        const now = Math.round(video.currentTime * 1000) - this.offset;
+        if (Math.abs(now - this.at) > this.step) {
+          this.at = Math.min(this.duration, Math.max(0, now));
+          this.#tell();
+        }
+        return;
+      }
       const { wanted } = this;
       this.wanted = null;
       this.#goTo(wanted);
