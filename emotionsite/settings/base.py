@@ -148,6 +148,8 @@ VIDEO_PART_BYTES = int(env.float("VIDEO_PART_MB", default=32.0) * 1024 * 1024)
 VIDEO_PART_PATHS = frozenset({r"/api/v1/uploads/[0-9a-f-]{36}", r"/team/videos/uploads/[0-9a-f-]{36}"})
 # Some room, so that a part that is a little too large is told so by the view.
 MAX_VIDEO_PART_REQUEST_BYTES = max(MAX_REQUEST_BYTES, VIDEO_PART_BYTES + 256 * 1024)
+# A larger upload is looked at by a worker: all of it is read, and nobody should wait for that.
+VIDEO_LOOK_BYTES = int(env.float("VIDEO_LOOK_MB", default=256.0) * 1024 * 1024)
 # An upload that nobody went on with for so long is erased.
 VIDEO_UPLOAD_HOURS = env.float("VIDEO_UPLOAD_HOURS", default=24.0)
 # Seconds in which a video must have come from its address.

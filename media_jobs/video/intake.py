@@ -29,10 +29,10 @@ from emotionsite.fetching.refusals import refuse as fetching_refuse
 from emotionsite.sealing import SealBroken, seal, unseal
 from media_jobs import files
 from media_jobs.leases import Lease, LeaseLost
-from media_jobs.models import Video
+from media_jobs.models import Video, VideoUpload
 from media_jobs.refusals import Refusal, refuse
 from media_jobs.sending import send_in_background
-from media_jobs.services import display_name
+from media_jobs.services import display_name, release_files
 from media_jobs.sources import name_of_url
 
 from .ending import video_fail, video_locked
@@ -86,12 +86,16 @@ def video_from_upload(
 ) -> Video:
     """Make a video of a finished upload, whose id and files it takes over, and queue its analysis.
 
-    Raises Refusal: `upload_unknown`, `upload_used`, `upload_incomplete` and `upload_busy`, those of
-    `facts.read_facts` (then the upload is erased), `quota_storage` and `quota_pictures` (then it stays).
+    A large one is looked at by a worker: nobody should wait for gigabytes to be read. What is wrong with it
+    is then the error of its video. Raises Refusal: `upload_unknown`, `upload_used`, `upload_incomplete` and
+    `upload_busy`, those of `facts.read_facts` (then the upload is erased), `quota_storage` and
+    `quota_pictures` (then it stays).
     """
     upload = upload_whole(upload_id=upload_id)
     folder = folder_of(team.pk, upload.pk)
     parts_sweep(folder, keep=upload.parts)
+    if upload.length > settings.VIDEO_LOOK_BYTES:
+        return _from_large_upload(team, upload, options, user, name)
     try:
         with open_parts(upload.parts) as file:
             looked = _look_at(file)
@@ -103,6 +107,23 @@ def video_from_upload(
         video.job = video_job(team=team, user=user, name=video.filename)
         video.parts = upload_take(upload_id=upload_id)
         _store(video, looked)
+    return video
+
+
+@transaction.atomic
+def _from_large_upload(
+    team: Team, upload: VideoUpload, options: VideoOptions, user: User | None, name: str
+) -> Video:
+    """A video whose file is there and is still to be looked at, by `video_fetch`."""
+    video = _video(team, upload.pk, display_name(name) or upload.filename, options, user)
+    video.status = Video.Status.FETCHING
+    video.job = video_job(team=team, user=user, name=video.filename)
+    video.parts = upload_take(upload_id=upload.pk)
+    video.size = video.stored_bytes = parts_size(video.parts)
+    video.save(force_insert=True)
+    record("video.uploaded", team=team, obj=video)
+    fetch_send_on_commit(video)
+    storage_check(team=team)
     return video
 
 
@@ -159,20 +180,27 @@ def fetch_send_on_commit(video: Video) -> None:
 
 # --- In the worker ----------------------------------------------------------------------------------
 def video_fetch(*, video_id: UUID) -> None:
-    """Fetch a video from its address and begin its analysis; the task behind `video_from_url`.
+    """Fetch a video from its address, or look at a large upload, and begin its analysis.
 
-    Safe to run twice: one worker has it at a time. After a crash beat sends it again, and it is fetched from
-    its beginning. What cannot be fetched or analysed ends the video with an error.
+    The task behind `video_from_url` and `video_from_upload`. Safe to run twice: one worker has it at a time.
+    After a crash beat sends it again, and it begins anew. What cannot be fetched or analysed ends the video
+    with an error.
     """
     lease = Lease.take(Video, video_id, [Video.Status.FETCHING.value])
     if lease is None:
         return
     with lease:
-        video = Video.objects.select_related("team__plan").get(pk=video_id)
+        video = Video.objects.select_related("team__plan").filter(pk=video_id).first()
+        if video is None:
+            # Erased a moment ago.
+            return
         try:
             if timezone.now() - video.created_at > GIVEN_UP_AFTER:
                 raise refuse("video_not_fetched")
-            _fetch(video, lease)
+            if video.parts:
+                _look_through(video, lease)
+            else:
+                _fetch(video, lease)
         except LeaseLost:
             logger.info("video_left", video=str(video_id))
         except Refusal as refusal:
@@ -199,6 +227,37 @@ def _fetch(video: Video, lease: Lease) -> None:
         # After another fault it is not known whether the row was written; the next attempt clears up.
         out.erase()
         raise
+
+
+def _look_through(video: Video, lease: Lease) -> None:
+    """Look at a large upload whose parts the video has already.
+
+    A file that is none to be analysed goes. One that is too much for the month stays with what is known of
+    it, so that it can be analysed with fewer frames and need not be sent again.
+    """
+    try:
+        with open_parts(video) as file:
+            looked = _look_at(file)
+    except Refusal:
+        _file_forget(video, lease)
+        raise
+    try:
+        with _poster_of(video, looked), transaction.atomic():
+            _put_in(video, lease, video.parts, looked)
+    except Refusal:
+        Video.objects.filter(pk=video.pk, status=Video.Status.FETCHING).update(facts=looked.facts.to_json())
+        raise
+
+
+@transaction.atomic
+def _file_forget(video: Video, lease: Lease) -> None:
+    """Erase the file of a video that cannot be analysed."""
+    row = video_locked(video)
+    if row is None or row.status != Video.Status.FETCHING or not lease.holds(row.beat_at):
+        raise LeaseLost
+    release_files(team=row.team, names=row.file_names)
+    row.parts, row.size, row.stored_bytes = [], 0, 0
+    row.save(update_fields=["parts", "size", "stored_bytes"])
 
 
 def _address(video: Video) -> str:
