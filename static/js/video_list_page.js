@@ -7,7 +7,7 @@ import { VideoUploads } from "./video_send.js";
 
 const QUIET =
   "Nothing has moved for a while: the server is busy, or its worker is not running. Your videos are safe and stay queued.";
-const STAGES = { fetching: "Being fetched", analyzing: "Being analysed", linking: "People are being joined" };
+const STAGES = { fetching: "Being read in", analyzing: "Being analysed", linking: "People are being joined" };
 
 const list = () => document.getElementById("video-list");
 const { statesUrl, signInUrl } = list().dataset;

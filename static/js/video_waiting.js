@@ -4,7 +4,7 @@ import { JobFollower } from "./follow.js";
 import { timeLeft } from "./video_format.js";
 
 export const STAGES = {
-  fetching: "Being fetched",
+  fetching: "Being read in",
   analyzing: "Being analysed",
   linking: "People are being joined",
 };
