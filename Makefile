@@ -4,6 +4,7 @@ PORT ?= 8000
 HOST ?= 127.0.0.1
 DATA_DIR ?= var
 ARGS ?=
+JOBS ?= auto
 PYTHON := .venv/bin/python
 SUPERVISOR := $(PYTHON) -m emotionsite.supervisor
 
@@ -41,10 +42,11 @@ status: setup
 doctor: setup
 	@DATA_DIR="$(DATA_DIR)" exec $(PYTHON) manage.py doctor $(ARGS)
 
-# The checks come first so that the last line is the summary of the tests; both run even when one fails.
+# The checks come first so that the last line is the summary of the tests; both run even when one fails. Tests run
+# in a process for each processor, at most four, each with servers of its own; a file stays in one of them.
 test: setup
 	@checks=0; $(PYTHON) tools/lint.py || checks=1; \
-	$(PYTHON) -m pytest $(ARGS) || exit 1; \
+	$(PYTHON) -m pytest -n $(JOBS) --maxprocesses 4 --dist loadfile $(ARGS) || exit 1; \
 	exit $$checks
 
 lint: setup
