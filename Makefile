@@ -17,7 +17,7 @@ help:
 	@echo "make status    say what is running on DATA_DIR"
 	@echo "make doctor    check database, broker, storage, models and worker of DATA_DIR"
 	@echo "make setup     make or renew .venv and the front-end files (run, test and bench do it when needed)"
-	@echo "make test      check style and types, then run the tests (ARGS=\"-k upload\" for some)"
+	@echo "make test      check style and types, then run the tests (ARGS=\"-k upload\" for some, JOBS=0 in one process)"
 	@echo "make lint      check style and types only"
 	@echo "make bench     measure photos per second through the whole path and through the bare engine"
 	@echo "make bench-engine  measure the engine beside facenet-pytorch's detection (ARGS=\"--photos FOLDER\")"

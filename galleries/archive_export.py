@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import IO, Any
 from uuid import uuid4
 
+from django.conf import settings
 from django.core.files import File
 from django.db import transaction
 from django.db.models import F
@@ -60,7 +61,7 @@ def export_steps(job: GalleryJob) -> Iterator[Progress]:
         raise LeaseLost
     attempt = uuid4().hex
     _mark(job, attempt)
-    with tempfile.TemporaryFile() as file:
+    with tempfile.TemporaryFile(dir=settings.FILE_UPLOAD_TEMP_DIR) as file:
         yield from _written(file, gallery, crops=bool(job.options.get("crops")))
         size = file.tell()
         file.seek(0)

@@ -116,8 +116,15 @@ def signed_address(name: str, content_type: str, disposition: str) -> str | None
 
 
 def erase(names: Iterable[str]) -> None:
-    """Erase files now, and the folder of a photo with the last of them; a file that is gone is fine."""
+    """Erase files now, and the folder of a photo with the last of them; a file that is gone is fine.
+
+    A name that ends in a slash is a folder: with everything in it, whether a row knew of it or not.
+    """
     for name in names:
+        if name.endswith("/"):
+            erase(list(names_below(name.rstrip("/"))))
+            folder_erase(name.rstrip("/"))
+            continue
         default_storage.delete(name)
         folder, _, _ = name.rpartition("/")
         if PHOTO_FOLDER.fullmatch(folder) and not isinstance(default_storage, S3Storage):

@@ -203,6 +203,16 @@ def test_the_worker_of_batches_steps_back_in_containers_and_under_make_run(tmp_p
         assert f"{name}@%h" in services[name]["command"]
 
 
+def test_workers_write_large_files_to_the_volume_and_not_into_memory() -> None:
+    """Exports and copies of videos are larger than the /tmp of a container, which is in memory."""
+    services = yaml.safe_load(COMPOSE)["services"]
+    for name in ("worker", "batch", "background"):
+        folder = services[name]["environment"]["UPLOAD_TEMP_DIR"]
+        assert [volume for volume in services[name]["volumes"] if volume.partition(":")[2] == folder], name
+    # What is refused there was never on a disk.
+    assert "UPLOAD_TEMP_DIR" not in services["web"]["environment"]
+
+
 # --- The same programs as `make run` --------------------------------------------------------------
 def options_of(command: list[str]) -> dict[str, str]:
     """{"--pool": "threads", "--without-gossip": ""} of a command; its own words stand under ""."""

@@ -53,6 +53,9 @@ FIGURES: tuple[tuple[str, str, str], ...] = (
     ("Experience (valence)", "valence", "{:+.2f}"),
     ("Relevance", "relevance", "{:.2f}"),
     ("Smiling", "smile_share", "{:.0%}"),
+    ("Wearing glasses", "glasses_share", "{:.0%}"),
+    ("Blinks", "blinks", "{:.0f}"),
+    ("Distance, estimated", "distance_cm", "{:.0f} cm"),
 )
 
 

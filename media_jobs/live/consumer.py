@@ -20,7 +20,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache, partial
+from functools import cache
 from typing import Any, TypeVar
 
 import structlog
@@ -31,7 +31,7 @@ from django.db import connections
 from emotionsite.problems import Refusal
 
 from .entrance import Entrance, enter, enter_again
-from .places import place_give_back, place_take
+from .places import place_give_back, place_renew, place_take
 from .refusals import close_code, refuse
 from .session import (
     CONSENT,
@@ -195,7 +195,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
                 raise refuse("live_over", minutes=settings.LIVE_MINUTES)
             before = self.entrance
             self.entrance = await in_thread(enter_again, scope=self.scope, before=before)
-            await self._place()
+            await in_thread(place_renew, team_id=self.entrance.access.team.pk, session=self.name)
             parts = shown_parts(self.entrance.access.team)
             if self.consented and parts != shown_parts(before.access.team):
                 await self._say("started", parts=parts)
@@ -211,10 +211,9 @@ class LiveConsumer(AsyncWebsocketConsumer):
             await self._end(refuse("live_failed"))
 
     async def _place(self) -> None:
-        """Take a place among the running sessions, or renew it."""
+        """Take a place among the running sessions."""
         if self.entrance is not None:
-            take = partial(place_take, team_id=self.entrance.access.team.pk, session=self.name)
-            await in_thread(take)
+            await in_thread(place_take, team_id=self.entrance.access.team.pk, session=self.name)
             self.has_place = True
 
     # --- Answers ----------------------------------------------------------------------------------

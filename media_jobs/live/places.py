@@ -50,7 +50,7 @@ def _key(team_id: UUID) -> str:
 
 
 def place_take(*, team_id: UUID, session: str) -> None:
-    """Take a place for a session, or renew the one it has.
+    """Take a place for a session.
 
     Raises Refusal `live_server_full`, `live_team_full`, and `service_unavailable` when the places cannot be
     counted.
@@ -59,6 +59,23 @@ def place_take(*, team_id: UUID, session: str) -> None:
         if session not in _here and len(_here) >= settings.LIVE_SESSIONS:
             raise refuse("live_server_full", limit=settings.LIVE_SESSIONS)
         _here.add(session)
+    _note(team_id, session)
+
+
+def place_renew(*, team_id: UUID, session: str) -> None:
+    """Hold the place of a session some seconds longer; one that was given back meanwhile stays free.
+
+    A session may end while a thread of its own is on the way here: it must not take a place in this process
+    that nobody would ever give back. Raises what `place_take` raises.
+    """
+    with _lock:
+        if session not in _here:
+            return
+    _note(team_id, session)
+
+
+def _note(team_id: UUID, session: str) -> None:
+    """Note the session's place among those of its team, over all processes."""
     try:
         taken = _script()(keys=[_key(team_id)], args=[settings.LIVE_SESSIONS_PER_TEAM, HOLDS, session])
     except RedisError as error:

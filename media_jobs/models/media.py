@@ -69,7 +69,8 @@ class Media(models.Model):
 
 
 class ReleasedFile(models.Model):
-    """A file no row points at any more, written in the transaction that let go of it.
+    """A file no row points at any more, written in the transaction that let go of it. A name that ends in a
+    slash is a folder with all that is in it.
 
     Beat erases the file and then the row, so that a storage that is away loses no erasure.
     """

@@ -55,7 +55,8 @@ class Video(models.Model):
     `width` and `height` are of the upright picture. `parts` are [name in the storage, size] of the original
     in order, empty once retention has erased it (`pictures_erased_at`). `frames_per_second` says how many
     frames are analysed, None for every one; `gallery_id` is the gallery in which people are looked up, None
-    for nobody. `beat_at` is the last sign of the worker that prepares or finishes it (`media_jobs.leases`).
+    for nobody. `beat_at` is the last sign of the worker that prepares or finishes it (`media_jobs.leases`),
+    `attempts` how often one began with that step.
     """
 
     class Status(models.TextChoices):
@@ -110,6 +111,7 @@ class Video(models.Model):
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
     beat_at = models.DateTimeField(null=True)
+    attempts = models.PositiveSmallIntegerField(default=0, db_default=0)
 
     objects: ClassVar[models.Manager["Video"]] = ScopedManager(team="team")
     # Beat takes up videos whose worker died, in all teams; nothing else uses this manager.

@@ -12,7 +12,10 @@ from django.utils import timezone
 from accounts.audit import record
 from accounts.limits import pictures_give_back
 from media_jobs.models import Job, Video, VideoChunk
+from media_jobs.services import release_files
 from media_jobs.webhooks import emit
+
+from .parts import whole_folder
 
 _ENDED = ["status", "error_code", "error_message", "finished_at", "beat_at", "sealed_source"]
 _JOB_STATUS = {
@@ -65,6 +68,9 @@ def video_end(row: Video, status: str, *, code: str = "", message: str = "") -> 
     row.status, row.error_code, row.error_message = status, code, message[:300]
     row.finished_at, row.beat_at, row.sealed_source = now, None, ""
     row.save(update_fields=_ENDED)
+    if not row.parts:
+        # It was being fetched, perhaps by a worker that was killed: nobody will ask for what is there of it.
+        release_files(team=row.team, names=[whole_folder(row.team_id, row.pk)])
     _job_end(row)
     emit(
         team=row.team,

@@ -21,6 +21,7 @@ from media_jobs.services import release_files
 from media_jobs.webhooks import emit
 
 from .ending import video_end
+from .parts import whole_folder
 
 # As much of a file's name as its job keeps.
 JOB_NAME = 120
@@ -45,9 +46,7 @@ def video_erase(*, team: Team, video_ids: Sequence[UUID], recorded: bool = True)
         return 0
     ids = [video.pk for video in videos]
     people = list(VideoPerson.objects.filter(video__in=ids).order_by().values_list("pk", flat=True))
-    release_files(
-        team=team, names=[*(name for video in videos for name in video.file_names), *preview_names(videos)]
-    )
+    release_files(team=team, names=file_names(videos))
     _traces_erase(team, videos, people)
     if recorded:
         for video in videos:
@@ -85,14 +84,19 @@ def _locked(video_ids: Sequence[UUID]) -> list[Video]:
     list(Job.objects.select_for_update().filter(pk__in=jobs).order_by("id").values("pk"))
     rows = wanted.select_for_update(of=("self",)).select_related("team__plan", "job").order_by("id")
     videos = list(rows)
+    # Of one that was analysed again between the two, the job is another one now.
+    jobs.update(video.job_id for video in videos if video.job_id is not None)
     Job.objects.filter(pk__in=jobs if videos else []).update(name="", error_message="")
     return videos
 
 
-def preview_names(videos: Sequence[Video]) -> list[str]:
-    """Names in the storage of the copies for browsers. The caller has locked the videos."""
-    parts = VideoPreview.objects.filter(video__in=videos).values_list("parts", flat=True)
-    return [name for some in parts for name, _ in some]
+def file_names(videos: Sequence[Video]) -> list[str]:
+    """Names in the storage of originals, posters and copies for browsers, and at last of their folders, in
+    which a worker that was killed may have left more. The caller has locked the videos."""
+    names = [name for video in videos for name in video.file_names]
+    for parts in VideoPreview.objects.filter(video__in=videos).values_list("parts", flat=True):
+        names += [name for name, _ in parts]
+    return names + [whole_folder(video.team_id, video.pk) for video in videos]
 
 
 def _traces_erase(team: Team, videos: Sequence[Video], people: Sequence[UUID]) -> None:

@@ -39,7 +39,7 @@ from .ending import video_fail, video_locked
 from .facts import VideoFacts, read_facts
 from .parts import PartsWriter, folder_of, open_parts, parts_size, parts_sweep, parts_write, sha256_of
 from .preview import poster
-from .start import video_job, video_plan
+from .start import MOST_ATTEMPTS, step_begin, video_job, video_plan
 from .uploads import upload_delete, upload_take, upload_whole
 
 logger = structlog.get_logger(__name__)
@@ -190,11 +190,13 @@ def video_fetch(*, video_id: UUID) -> None:
     if lease is None:
         return
     with lease:
-        video = Video.objects.select_related("team__plan").filter(pk=video_id).first()
+        video = step_begin(video_id=video_id)
         if video is None:
             # Erased a moment ago.
             return
         try:
+            if video.attempts > MOST_ATTEMPTS:
+                raise refuse("video_worker_lost")
             if timezone.now() - video.created_at > GIVEN_UP_AFTER:
                 raise refuse("video_not_fetched")
             if video.parts:

@@ -33,6 +33,12 @@ def folder_of(team_id: UUID, video_id: UUID) -> str:
     return f"teams/{team_id}/videos/{video_id}"
 
 
+def whole_folder(team_id: UUID, video_id: UUID) -> str:
+    """The name under which `media_jobs.services.release_files` lets go of everything in the folder: also of what
+    a worker that was killed has left there and no row knows."""
+    return f"{folder_of(team_id, video_id)}/"
+
+
 class VideoFile(io.RawIOBase):
     """The parts as one file to read. Of local parts the one that is read stays open.
 
@@ -201,13 +207,13 @@ def parts_write(
     return out.parts
 
 
-def parts_sweep(folder: str, *, keep: Parts = ()) -> None:
+def parts_sweep(folder: str, *, keep: Parts = (), prefix: str = "part") -> None:
     """Erase parts in a folder that no row knows, as a process that died has left them; but those of `keep`.
 
-    Copies for browsers and posters, which are not called `part-...`, stay.
+    What is not called `<prefix>-...` stays.
     """
     known = {str(name) for name, _ in keep}
-    left = [name for name in files.names_below(folder) if name.startswith(f"{folder}/part-")]
+    left = [name for name in files.names_below(folder) if name.startswith(f"{folder}/{prefix}-")]
     files.erase(name for name in left if name not in known)
 
 

@@ -1,5 +1,6 @@
 """Making the copy of a video that browsers can show."""
 
+import errno
 import tempfile
 import time
 from typing import Any
@@ -17,7 +18,7 @@ from media_jobs.models import Video, VideoPreview
 from media_jobs.refusals import Refusal, refuse
 
 from .facts import VideoFacts
-from .parts import folder_of, open_parts, parts_size, parts_write
+from .parts import folder_of, open_parts, parts_size, parts_sweep, parts_write
 from .preview import write_preview
 
 logger = structlog.get_logger(__name__)
@@ -51,6 +52,11 @@ def preview_make(*, video_id: UUID) -> None:
             _fail(preview, refusal.code)
         except FileNotFoundError:
             _fail(preview, "video_erased")
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            # Where the copy lies while it is made is full; another try would only fill it again.
+            _fail(preview, "storage_full")
         else:
             _store(preview, lease, parts)
 
@@ -65,10 +71,12 @@ def _written(video: Video, lease: Lease) -> list[list[Any]]:
             lease.check()
             VideoPreview.objects.filter(pk=video.pk).update(progress=share)
 
+    folder = folder_of(video.team_id, video.pk)
+    # Of a worker that died. Whoever is taken for dead and is not finds its lease lost, and begins nothing.
+    parts_sweep(folder, prefix="preview")
     with open_parts(video) as file, tempfile.TemporaryFile(dir=settings.FILE_UPLOAD_TEMP_DIR) as out:
         write_preview(file, VideoFacts.from_json(video.facts), out, progress=progress)
         out.seek(0)
-        folder = folder_of(video.team_id, video.pk)
         return parts_write(video.team, folder, out, settings.VIDEO_PART_BYTES, prefix="preview")
 
 
@@ -95,6 +103,7 @@ def _store(preview: VideoPreview, lease: Lease, parts: list[list[Any]]) -> None:
 
 def _fail(preview: VideoPreview, code: str) -> None:
     logger.warning("video_preview_failed", video_id=str(preview.pk), code=code)
-    VideoPreview.objects.filter(pk=preview.pk).update(
+    # One that another worker has made meanwhile stays.
+    VideoPreview.objects.filter(pk=preview.pk, status=VideoPreview.Status.QUEUED).update(
         status=VideoPreview.Status.FAILED, error_code=code, beat_at=None
     )

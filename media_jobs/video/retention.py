@@ -22,7 +22,7 @@ from media_jobs.models import Video, VideoPreview
 from media_jobs.retention import cutoff
 from media_jobs.services import release_files
 
-from .erasure import faces_delete, preview_names, video_erase
+from .erasure import faces_delete, file_names, video_erase
 
 # Videos of one transaction: each may have thousands of tracks.
 CHUNK = 10
@@ -64,8 +64,7 @@ def video_settled(*, team: Team, video: Video) -> None:
 
 def pictures_release(*, team: Team, videos: Sequence[Video]) -> None:
     """Let go of the files and portraits of videos whose rows the caller has locked. Results stay."""
-    names = [name for video in videos for name in video.file_names] + preview_names(videos)
-    release_files(team=team, names=names)
+    release_files(team=team, names=file_names(videos))
     # The exports hold the videos too.
     exports_forget(team)
     for model in (VideoPerson, VideoTrack):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
-from accounts.audit import record
+from accounts.audit import record, redact_objects
 from accounts.limits import pictures_take
 from accounts.models import Team, User
 from media_jobs.models import Job, Video, VideoChunk, VideoPreview
@@ -21,12 +23,22 @@ if TYPE_CHECKING:
     from .intake import VideoOptions
 
 QUEUE = "batch"
+#: Fetching or linking that was begun so often and never ended is given up.
+MOST_ATTEMPTS = 5
 #: What `VideoFacts` and `Video` have in common.
 _FACTS = (
     *("container", "content_type", "codec", "width", "height", "rotation", "duration_ms", "frame_count"),
     *("frame_rate", "variable_rate", "has_audio", "shown_by_browsers"),
 )
-_PLANNED = [*_FACTS, "facts", "status", "job", "started_at"]
+_PLANNED = [*_FACTS, "facts", "status", "job", "started_at", "attempts"]
+
+
+def step_begin(*, video_id: UUID) -> Video | None:
+    """Count an attempt at fetching or linking a video, of which the caller has the lease; None when it is
+    gone. After `MOST_ATTEMPTS` the caller ends the video: something ends the work, or its worker, each time.
+    """
+    Video.objects.filter(pk=video_id).update(attempts=F("attempts") + 1)
+    return Video.objects.select_related("team__plan").filter(pk=video_id).first()
 
 
 def video_job(*, team: Team, user: User | None, name: str = "") -> Job:
@@ -48,6 +60,8 @@ def video_plan(*, video: Video, facts: VideoFacts) -> None:
     video.facts = facts.to_json()
     video.status = Video.Status.ANALYZING
     video.started_at = timezone.now()
+    # From here on those of its linking count.
+    video.attempts = 0
     video.save(update_fields=_PLANNED)
     expected = _chunks_make(video, facts)
     if not facts.shown_by_browsers:
@@ -101,8 +115,11 @@ def video_restart(*, video: Video, options: VideoOptions, user: User | None) -> 
     if not row.facts:
         # It was never read: its address could not be fetched, or its file was none that can be analysed.
         raise refuse("video_not_analyzable")
+    people = VideoPerson.objects.filter(video=row)
+    # Nobody will erase their names from the record, once they are gone.
+    redact_objects("videoperson", [str(pk) for pk in people.order_by().values_list("pk", flat=True)])
     VideoTrack.objects.filter(video=row).delete()
-    VideoPerson.objects.filter(video=row).delete()
+    people.only("pk").delete()
     VideoChunk.objects.filter(video=row).delete()
     row.job = job
     row.frames_per_second, row.gallery_id = options.frames_per_second, options.gallery_id

@@ -33,7 +33,7 @@ video_samples/      one table per video: a line for each face in each analysed f
 # Tracks whose samples are in memory at once: 64 lines each at most.
 TRACKS = 50
 #: Nothing of these is the team's: places in the storage, and what only workers need.
-_VIDEO_WITHOUT = ("sealed_source", "parts", "poster", "beat_at")
+_VIDEO_WITHOUT = ("sealed_source", "parts", "poster", "beat_at", "attempts")
 
 
 def videos_write(archive: Archive, folder: str) -> None:

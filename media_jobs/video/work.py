@@ -95,7 +95,10 @@ def _chunk_run(team: Team, chunk: VideoChunk, engine: AskedEngine, lease: Lease)
     if video is None:
         # Erased a moment ago.
         return
-    Job.objects.filter(videos=video, status=Job.Status.QUEUED).update(
+    job_id: Any = video.job_id
+    # By its own row alone: of a condition on two tables nothing is looked at again by a statement that waited
+    # for a cancellation, and a job that is over would run for ever.
+    Job.objects.filter(pk=job_id, status=Job.Status.QUEUED).update(
         status=Job.Status.RUNNING, started_at=timezone.now()
     )
     try:

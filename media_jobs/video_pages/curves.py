@@ -17,6 +17,7 @@ from ml_models import EMOTIONS
 COLUMNS = (
     *EMOTIONS,
     *("valence", "activation", "engagement", "satisfaction", "attention", "smile", "eyes_open"),
+    *("positive_score", "neutral_score", "negative_score"),
 )
 LEAST_POINTS, MOST_POINTS = 50, 2000
 #: What is read before and after a range, so that its ends are as smooth as its middle (milliseconds).

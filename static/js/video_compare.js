@@ -6,6 +6,9 @@ const seconds = (value) => (value === null || value === undefined ? "–" : `${v
 const number = (value) => (value === null || value === undefined ? "–" : String(Math.round(value * 10) / 10));
 const hundredths = (value) => percent(value === null || value === undefined ? value : value / 100);
 
+const word = (value) => value ?? "–";
+const yesOrNo = (value) => (value === null || value === undefined ? "–" : value ? "yes" : "no");
+
 /** Title, field of `analysis.metrics.Summary`, how it is written; `best`: whether the largest is marked. */
 const ROWS = [
   ["Time in view", "dwell_seconds", seconds, true],
@@ -22,8 +25,12 @@ const ROWS = [
   ["Satisfaction", "satisfaction", percent, true],
   ["Relevance", "relevance", percent, true],
   ["Smiling", "smile_share", percent, true],
+  ["Blinks", "blinks", number, true],
   ["Blinks a minute", "blinks_per_minute", number, true],
   ["Distance", "distance_cm", (value) => (value === null || value === undefined ? "–" : `${Math.round(value)} cm`), false],
+  ["Age group", "age_group", word, false],
+  ["Gender", "gender", word, false],
+  ["Glasses", "glasses", yesOrNo, false],
 ];
 
 function cell(kind, text, { scope, className } = {}) {
@@ -68,7 +75,7 @@ export function compare(root, people, emotions) {
     const values = people.map((person) => of(person) ?? null);
     const known = values.filter((value) => value !== null);
     if (!known.length) continue;
-    const most = Math.max(...known);
+    const most = best ? Math.max(...known) : null;
     const row = body.insertRow();
     row.append(cell("th", title, { scope: "row" }));
     for (const value of values) {

@@ -1,8 +1,10 @@
 """The copy of a video for browsers that cannot show the original."""
 
+import errno
 import io
 from collections.abc import Callable
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -66,6 +68,23 @@ def test_without_room_the_preview_says_so_and_nothing_of_it_stays(
     preview = VideoPreview.objects.get(video=avi)
     assert (preview.status, preview.error_code) == (VideoPreview.Status.FAILED, "quota_storage")
     assert (preview.parts, preview.stored_bytes) == ([], 0)
+    assert stored_files() == files
+
+
+def test_a_disk_that_is_full_while_it_is_made_is_no_dead_worker(
+    avi: Video, stored_files: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full(io.BytesIO):
+        def write(self, content: Any) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    files = stored_files()
+    temporary = SimpleNamespace(TemporaryFile=lambda **_: Full())
+    monkeypatch.setattr("media_jobs.video.previews.tempfile", temporary)
+    preview_make(video_id=avi.pk)
+    preview = VideoPreview.objects.get(video=avi)
+    assert (preview.status, preview.error_code) == (VideoPreview.Status.FAILED, "storage_full")
+    assert preview.parts == []
     assert stored_files() == files
 
 

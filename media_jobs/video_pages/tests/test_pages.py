@@ -308,6 +308,7 @@ def test_curves_have_few_points_and_the_same_times_for_everybody(people: People)
     assert one["person"] == str(first.pk)
     assert one["ms"] == other["ms"] == list(range(0, 60_000, 1000))
     assert set(one["curves"]) >= {"happiness", "valence", "engagement", "attention", "smile", "eyes_open"}
+    assert {"positive_score", "neutral_score", "negative_score"} <= set(one["curves"])
     seen = [ms for ms, value in zip(other["ms"], other["curves"]["smile"], strict=True) if value is not None]
     assert seen == [6000, 7000, 8000]
 
