@@ -23,7 +23,7 @@ REFUSALS: dict[str, tuple[int, str]] = {
     "split_leaves_nothing": (
         409,
         "All or none of this person would go to the new one. Split at a moment after {first_ms} ms and not "
-        "after {last_ms} ms, or choose some of the tracks.",
+        "after {last_ms} ms.",
     ),
 }
 

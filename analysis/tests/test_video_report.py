@@ -61,6 +61,11 @@ def test_it_tells_of_the_video_its_moments_and_each_person(
     ):
         assert words in whole, words
     assert "Peak of happiness" in said
+    of_each = [words for words in said if words.startswith("Moments: ")]
+    assert [("peak of happiness" in words, "peak of disgust" in words) for words in of_each] == [
+        (True, False),
+        (False, True),
+    ]
     assert "Left out" not in whole
     assert report.CAUTION in said
     # Embedded, so that it prints the same everywhere.

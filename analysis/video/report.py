@@ -33,6 +33,8 @@ WIDTH = A4[0] - 2 * MARGIN
 #: People with a page part of their own: those who were longest in view.
 MOST_PEOPLE = 30
 MOST_MOMENTS = 40
+#: Moments that are told of a person: the strongest.
+MOMENTS_OF_ONE = 8
 POINTS = 300
 METRICS = ("activation", "engagement", "satisfaction", "attention")
 CAUTION = (
@@ -231,5 +233,15 @@ def _person(video: Any, person: VideoPerson) -> list[Flowable]:
     charts = _charts(video, found)
     return [
         Spacer(1, 6 * mm),
-        KeepTogether([*head, _figures(metrics), Spacer(1, 2 * mm), *charts]),
+        KeepTogether([*head, _figures(metrics), *_moments_of(person), Spacer(1, 2 * mm), *charts]),
     ]
+
+
+def _moments_of(person: VideoPerson) -> list[Flowable]:
+    """The strongest moments of one person, as one paragraph in the order of time."""
+    strongest = sorted(person.metrics.get("moments") or (), key=lambda one: -one["value"])[:MOMENTS_OF_ONE]
+    words = [
+        f"{clock(one['at_ms'])} {moment_words(one).lower()} ({one['value']:.2f})"
+        for one in sorted(strongest, key=lambda moment: moment["at_ms"])
+    ]
+    return [Spacer(1, 2 * mm), _text(f"Moments: {'; '.join(words)}.", size=8.5)] if words else []

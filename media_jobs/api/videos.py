@@ -92,8 +92,9 @@ class VideoListView(TeamAPIView):
         responses={202: VideoStartedSerializer},
     )
     def post(self, request: Request) -> Response:
-        """A finished upload in parts, an address, or a small file in the request. Uploads and files are
-        looked at before the answer; what is wrong with an address is the error of its video."""
+        """A finished upload in parts, an address, or a small file in the request. Files, and uploads that are
+        not large, are looked at before the answer; what is wrong with a large upload, or with an address, is
+        the error of its video."""
         who: dict[str, Any] = {"team": self.access.team, "user": self.access.user}
         if request.content_type and request.content_type.startswith("multipart/form-data"):
             if "file" not in request.FILES:

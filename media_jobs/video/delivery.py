@@ -83,7 +83,8 @@ def video_file_response(
 def preview_state(video: Video) -> str | None:
     """What browsers can show of a video: its `original`, a copy that is `queued`, `ready` or `failed`; None
     where there is nothing (any more)."""
-    if video.pictures_erased_at is not None or not video.parts:
+    # Its bytes tell whether there is a file: lists leave its parts out.
+    if video.pictures_erased_at is not None or not video.stored_bytes:
         return None
     if video.shown_by_browsers:
         return "original"

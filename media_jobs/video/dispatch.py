@@ -128,7 +128,7 @@ def _unsent_send(limit: int) -> int:
     )
     stuck = Video.unscoped.filter(Exists(unsent), ~Exists(on_way), status=Video.Status.ANALYZING)
     with across_teams():
-        videos = list(stuck.select_related("team")[:limit])
+        videos = list(stuck.select_related("team").defer("facts", "parts", "summary")[:limit])
     sent = 0
     for video in videos:
         with team_scope(video.team):

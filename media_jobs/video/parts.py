@@ -34,8 +34,8 @@ def folder_of(team_id: UUID, video_id: UUID) -> str:
 
 
 def whole_folder(team_id: UUID, video_id: UUID) -> str:
-    """The name under which `media_jobs.services.release_files` lets go of everything in the folder: also of what
-    a worker that was killed has left there and no row knows."""
+    """The name under which `media_jobs.services.release_files` lets go of all that is in the folder: also of
+    what a worker that was killed has left there and no row knows."""
     return f"{folder_of(team_id, video_id)}/"
 
 

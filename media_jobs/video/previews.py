@@ -2,6 +2,7 @@
 
 import errno
 import tempfile
+import threading
 import time
 from typing import Any
 from uuid import UUID
@@ -24,6 +25,10 @@ from .preview import write_preview
 logger = structlog.get_logger(__name__)
 
 MOST_ATTEMPTS = 3
+#: Copies that one worker makes at once: they take minutes, and its threads also join people and call
+#: webhooks.
+AT_ONCE = 2
+_SLOTS = threading.BoundedSemaphore(AT_ONCE)
 #: Seconds between two notes of how far it is.
 NOTE_EVERY = 2.0
 
@@ -31,8 +36,19 @@ NOTE_EVERY = 2.0
 def preview_make(*, video_id: UUID) -> None:
     """Make the preview of a video and store it. Safe to run twice; the caller is inside the team's scope.
 
-    A video whose original is gone, or that cannot be decoded, has none: its row says so.
+    A video whose original is gone, or that cannot be decoded, has none: its row says so. Where `AT_ONCE` are
+    being made already, it is left: beat sends it again.
     """
+    if not _SLOTS.acquire(blocking=False):
+        logger.info("video_preview_waits", video_id=str(video_id))
+        return
+    try:
+        _make(video_id)
+    finally:
+        _SLOTS.release()
+
+
+def _make(video_id: UUID) -> None:
     lease = Lease.take(VideoPreview, video_id, [VideoPreview.Status.QUEUED])
     if lease is None:
         return

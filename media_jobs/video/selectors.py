@@ -25,8 +25,11 @@ class VideoProgress:
 
 
 def videos() -> QuerySet[Video]:
-    """The team's videos, newest first, with their copies for browsers; without what only workers read."""
-    rows = Video.objects.select_related("preview").defer("facts", "summary")
+    """The team's videos, newest first, with their copies for browsers; without what is large and read of one
+    video at a time: a file that came in small parts has thousands of them.
+    """
+    large = ("facts", "summary", "parts", "preview__parts")
+    rows = Video.objects.select_related("preview").defer(*large)
     return rows.order_by("-created_at", "-id")
 
 

@@ -20,12 +20,11 @@ from psycopg.errors import LockNotAvailable
 from accounts.access import across_teams, team_scope
 from accounts.limits import storage_check, storage_room_check
 from accounts.models import Team, User
-from media_jobs import files
 from media_jobs.models import Video, VideoUpload
 from media_jobs.refusals import Refusal, refuse
 from media_jobs.services import display_name, release_files
 
-from .parts import PIECE, PartsWriter, folder_of
+from .parts import PIECE, PartsWriter, folder_of, whole_folder
 
 logger = structlog.get_logger(__name__)
 
@@ -36,8 +35,8 @@ MOST_OPEN = 100
 
 
 def uploads() -> QuerySet[VideoUpload]:
-    """The team's unfinished uploads, newest first."""
-    return VideoUpload.objects.order_by("-created_at", "-id")
+    """The team's unfinished uploads, newest first, without their parts, of which there may be thousands."""
+    return VideoUpload.objects.defer("parts").order_by("-created_at", "-id")
 
 
 def expires_at(upload: VideoUpload) -> datetime:
@@ -138,9 +137,8 @@ def upload_delete(*, upload_id: UUID) -> None:
 
 def upload_release(upload: VideoUpload) -> None:
     """Let go of a locked upload and of every file in its folder, in the caller's transaction."""
-    folder = folder_of(upload.team_id, upload.pk)
-    names = {name for name, _ in upload.parts} | set(files.names_below(folder))
-    release_files(team=upload.team, names=sorted(names))
+    # The storage is asked after the commit: one that is away keeps no upload from being erased.
+    release_files(team=upload.team, names=[whole_folder(upload.team_id, upload.pk)])
     upload.delete()
 
 

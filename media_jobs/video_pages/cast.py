@@ -51,7 +51,8 @@ def cast_of(video: Video) -> dict[str, Any]:
     return {
         "video": video,
         "cast": rows,
-        "portraits": video.faces_erased_at is None,
+        # They go with the file as well as with the people.
+        "portraits": video.faces_erased_at is None and video.pictures_erased_at is None,
         "cast_data": {
             "people": [_for_scripts(person) for person in some],
             "moments": summary_shown(video.summary, current_team()).get("moments", []),

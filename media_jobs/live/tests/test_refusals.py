@@ -194,6 +194,18 @@ def test_more_cameras_than_a_server_may_have_are_refused(
     run(scenario)
 
 
+def test_a_renewal_that_comes_after_the_end_takes_no_place(people: People, settings: Settings) -> None:
+    settings.LIVE_SESSIONS = 1
+    team_id = people.team.pk
+    places.place_take(team_id=team_id, session="first")
+    places.place_give_back(team_id=team_id, session="first")
+    # A thread of the session that was still on its way.
+    places.place_renew(team_id=team_id, session="first")
+    places.place_take(team_id=team_id, session="second")
+    places.place_renew(team_id=team_id, session="second")
+    places.place_give_back(team_id=team_id, session="second")
+
+
 def test_without_the_counters_nobody_is_let_in(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
     def away(**_: Any) -> None:
         raise redis.ConnectionError

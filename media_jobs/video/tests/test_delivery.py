@@ -42,6 +42,7 @@ def video_of(people: People, content: bytes = CONTENT, part_bytes: int = 1000, *
             "content_type": "video/mp4",
             "shown_by_browsers": True,
             "size": len(content),
+            "stored_bytes": len(content),
             **changes,
         }
         return Video.objects.create(**row)

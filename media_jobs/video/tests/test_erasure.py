@@ -22,6 +22,7 @@ from conftest import People
 from emotionsite.sealing import seal
 from galleries.models import VideoLabel
 from galleries.services import gallery_create, subject_create
+from media_jobs import files
 from media_jobs.erasure import ERASERS
 from media_jobs.exports import export_run, export_start
 from media_jobs.leases import Lease
@@ -39,6 +40,9 @@ from media_jobs.tests.test_erasure import leavings
 from media_jobs.video import previews, work
 from media_jobs.video.ending import video_locked
 from media_jobs.video.erasure import video_delete, video_erase
+from media_jobs.video.parts import folder_of
+from media_jobs.video.retention import pictures_release
+from media_jobs.video.start import video_job
 from media_jobs.webhooks import emit
 from media_jobs.webhooks.services import webhook_create
 from ml_models.tracking import Track
@@ -336,3 +340,36 @@ def test_two_that_erase_the_same_videos_do_not_wait_for_each_other_for_ever(peop
         assert sum(erased) == 4
         assert not VideoPerson.objects.exists()
         assert TeamUsage.objects.get().stored_bytes == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_that_is_analysed_again_at_that_moment_leaves_no_name_in_its_new_job(people: People) -> None:
+    with team_scope(people.team):
+        video = kept_video(people.team, filename=FILENAME)
+        with transaction.atomic():
+            assert video_locked(video) is not None
+            eraser = in_thread(people, lambda: video_erase(team=people.team, video_ids=[video.pk]))
+            eraser.join(timeout=0.5)
+            assert eraser.is_alive(), "it waits for the lock of the job that it knows of"
+            fresh = video_job(team=people.team, user=None, name=FILENAME)
+            Video.objects.filter(pk=video.pk).update(job=fresh)
+        eraser.join(timeout=30)
+        assert not Video.objects.exists()
+        assert set(Job.objects.values_list("name", flat=True)) == {""}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_killed_workers_left_in_the_folder_goes_too(people: People, stored_files: Names) -> None:
+    with team_scope(people.team):
+        erased, expired, kept = (kept_video(people.team) for _ in range(3))
+        folders = [folder_of(people.team.pk, video.pk) for video in (erased, expired, kept)]
+        for folder in folders:
+            for name in ("part-00009-dead", "preview-00000-dead"):
+                files.store(f"{folder}/{name}", b"no row knows of it")
+        of_kept = [name for name in stored_files() if name.startswith(folders[2])]
+        video_erase(team=people.team, video_ids=[erased.pk])
+        with transaction.atomic():
+            pictures_release(team=people.team, videos=[expired])
+        assert stored_files() == of_kept
+        assert len(of_kept) == len(kept.file_names) + 2 + 1
+        assert not ReleasedFile.objects.exists()

@@ -32,7 +32,8 @@ from media_jobs.tasks import fetch_video
 from media_jobs.video import intake
 from media_jobs.video.dispatch import forgotten_videos_send
 from media_jobs.video.ending import video_cancel
-from media_jobs.video.parts import open_parts
+from media_jobs.video.parts import folder_of, open_parts
+from media_jobs.video.start import MOST_ATTEMPTS
 from tests.videos import cut_short, make_video, sound_only
 
 from .upload_helpers import Door, api_door, page_door
@@ -531,6 +532,44 @@ def test_a_worker_that_dies_while_fetching_is_followed_by_another(
         assert file.read() == visit
 
 
+@pytest.mark.django_db(transaction=True)
+def test_what_a_killed_worker_has_fetched_goes_with_the_cancellation(
+    people: People, door: Door, visit: bytes, stored_files: Names
+) -> None:
+    start(door, {"url": "https://example.org/a.mp4"})
+    video = only_video()
+    with team_scope(people.team):
+        files.store(f"{folder_of(people.team.pk, video.pk)}/part-00000-dead", visit)
+        assert stored_files()
+        video_cancel(video=video)
+    assert stored_files() == []
+
+
+@pytest.mark.usefixtures("allowed")
+@pytest.mark.django_db(transaction=True)
+def test_one_that_ends_its_workers_each_time_is_given_up(
+    people: People, door: Door, visit: bytes, stored_files: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[int] = []
+
+    def broken(*arguments: Any) -> Any:
+        looked.append(1)
+        raise MemoryError
+
+    monkeypatch.setattr(intake, "_look_at", broken)
+    with serving(always(answer(visit))) as server:
+        start(door, {"url": file_at(server)})
+        for _ in range(MOST_ATTEMPTS):
+            with pytest.raises(MemoryError):
+                fetch(only_video())
+            with across_teams():
+                Video.unscoped.update(beat_at=timezone.now() - STALE_AFTER - timedelta(minutes=1))
+        assert only_video().status == "fetching"
+        fetch(only_video())
+    assert len(looked) == MOST_ATTEMPTS
+    failed(people, stored_files, "video_worker_lost")
+
+
 def test_a_video_that_never_came_is_given_up_after_a_day(
     people: People, door: Door, stored_files: Names
 ) -> None:
@@ -594,6 +633,16 @@ def test_a_longer_list_asks_the_database_no_more(door: Door, visit: bytes) -> No
             door.client.get("/api/v1/videos", headers=door.headers)
         counts.append(len(queries))
     assert counts[0] == counts[1] == counts[2]
+
+
+def test_lists_do_not_read_the_parts_of_files(door: Door, visit: bytes) -> None:
+    send(door, visit)
+    door.begun(1000)
+    with CaptureQueriesContext(connection) as asked:
+        for address in ("/api/v1/videos", "/api/v1/uploads"):
+            listed = door.client.get(address, headers=door.headers).json()
+            assert len(listed["results"]) == 1, listed
+    assert not [query["sql"] for query in asked if '."parts"' in query["sql"]]
 
 
 def test_a_video_shows_how_far_it_is_and_what_it_is(door: Door, visit: bytes) -> None:

@@ -11,12 +11,14 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import Plan, Team, TeamUsage
+from media_jobs import files
 from media_jobs.leases import Lease
 from media_jobs.models import Video, VideoPreview
+from media_jobs.refusals import refuse
 from media_jobs.video import previews
 from media_jobs.video.dispatch import forgotten_videos_send
 from media_jobs.video.facts import read_facts
-from media_jobs.video.parts import open_parts
+from media_jobs.video.parts import folder_of, open_parts
 from media_jobs.video.previews import preview_make
 from tests.videos import make_video
 
@@ -112,6 +114,22 @@ def test_an_original_that_is_gone_has_no_preview(in_team: Team, avi: Video) -> N
     assert (preview.status, preview.error_code) == (VideoPreview.Status.FAILED, "video_erased")
 
 
+def test_copies_leave_threads_of_the_worker_to_others_and_wait_for_beat(avi: Video) -> None:
+    for _ in range(previews.AT_ONCE):
+        assert previews._SLOTS.acquire(blocking=False)
+    try:
+        preview_make(video_id=avi.pk)
+        preview = VideoPreview.objects.get(video=avi)
+        assert (preview.status, preview.attempts) == (VideoPreview.Status.QUEUED, 0)
+        VideoPreview.objects.update(created_at=timezone.now() - timedelta(minutes=5))
+        assert forgotten_videos_send() == 1
+    finally:
+        for _ in range(previews.AT_ONCE):
+            previews._SLOTS.release()
+    preview_make(video_id=avi.pk)
+    assert VideoPreview.objects.get(video=avi).status == VideoPreview.Status.READY
+
+
 def test_one_that_kills_its_workers_is_given_up(avi: Video) -> None:
     VideoPreview.objects.update(attempts=previews.MOST_ATTEMPTS)
     preview_make(video_id=avi.pk)
@@ -143,3 +161,24 @@ def test_progress_is_noted_while_it_is_made(avi: Video, monkeypatch: pytest.Monk
     monkeypatch.setattr(previews, "write_preview", slow)
     preview_make(video_id=avi.pk)
     assert seen == [0.25, 0.5]
+
+
+def test_what_a_killed_worker_has_left_goes_with_the_next_attempt(
+    in_team: Team, avi: Video, stored_files: Names
+) -> None:
+    files.store(f"{folder_of(in_team.pk, avi.pk)}/preview-00000-dead", b"half a preview")
+    preview_make(video_id=avi.pk)
+    preview = VideoPreview.objects.get(video=avi)
+    assert stored_files() == sorted([*avi.file_names, *(name for name, _ in preview.parts)])
+
+
+def test_one_that_another_worker_has_made_meanwhile_stays(
+    avi: Video, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def late(*arguments: Any, **options: Any) -> Any:
+        VideoPreview.objects.update(status=VideoPreview.Status.READY, beat_at=None)
+        raise refuse("video_damaged")
+
+    monkeypatch.setattr(previews, "write_preview", late)
+    preview_make(video_id=avi.pk)
+    assert VideoPreview.objects.get().status == VideoPreview.Status.READY

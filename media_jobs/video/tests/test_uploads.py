@@ -23,6 +23,7 @@ from conftest import People
 from media_jobs import files
 from media_jobs.models import VideoUpload
 from media_jobs.refusals import Refusal
+from media_jobs.services import released_files_erase
 from media_jobs.tasks import expire_video_uploads
 from media_jobs.video import uploads
 from media_jobs.video.parts import open_parts
@@ -127,6 +128,27 @@ def test_terminating_erases_the_bytes_at_once(
     assert door.where(url).status_code == 404
     refused(door.erase(url), 404, "upload_unknown")
     refused(door.part(url, 0, CONTENT), 404, "upload_unknown")
+
+
+def test_a_storage_that_is_away_keeps_no_upload(
+    door: Door,
+    people: People,
+    stored_files: Names,
+    monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: Any,
+) -> None:
+    def away(name: str) -> Any:
+        raise OSError(5, "Input/output error")
+
+    url = door.begun(len(CONTENT))
+    door.part(url, 0, CONTENT)
+    with monkeypatch.context() as patched:
+        patched.setattr(default_storage, "listdir", away)
+        with django_capture_on_commit_callbacks(execute=True):
+            assert door.erase(url).status_code == 204
+    assert (rows(), len(stored_files())) == ([], 1)
+    assert released_files_erase() == 1, "once it is back"
+    assert stored_files() == []
 
 
 def test_a_post_can_stand_for_patch_and_delete(

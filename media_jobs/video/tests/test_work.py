@@ -7,23 +7,25 @@ from typing import Any
 
 import numpy as np
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from accounts.access import across_teams, team_scope
-from accounts.models import Plan, Team, TeamUsage
+from accounts.models import AuditEvent, Plan, Team, TeamUsage
 from analysis.models import VideoPerson, VideoTrack
+from analysis.video.people import person_rename
 from analysis.video.series import series_read
 from conftest import People
 from emotionsite.problems import Refusal
 from media_jobs.leases import STALE_AFTER, Lease
 from media_jobs.models import Job, Video, VideoChunk
-from media_jobs.video import work
+from media_jobs.video import finish, work
 from media_jobs.video.dispatch import AT_ONCE, chunks_send, forgotten_videos_send
-from media_jobs.video.ending import video_cancel, video_fail
+from media_jobs.video.ending import video_cancel, video_end, video_fail, video_locked
 from media_jobs.video.finish import tracks_link
 from media_jobs.video.intake import VideoOptions
 from media_jobs.video.selectors import progress_of
-from media_jobs.video.start import video_restart
+from media_jobs.video.start import MOST_ATTEMPTS, video_restart
 from ml_models import EMOTIONS
 from tests.videos import make_video, spoilt
 
@@ -295,6 +297,34 @@ def test_two_workers_with_one_chunk_store_it_once(
         assert _job(video).done == 1
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_chunk_that_begins_while_somebody_cancels_leaves_the_job_cancelled(
+    people: People, one_person: bytes
+) -> None:
+    from django.db import connections
+
+    with team_scope(people.team):
+        video = taken(people.team, one_person)
+        engine = engine_of(people.team)
+
+        def deliver() -> None:
+            with team_scope(people.team):
+                work.chunk_analyze(team=people.team, video_id=video.pk, number=0, engine=engine)
+            connections.close_all()
+
+        with transaction.atomic():
+            # The job is locked, as a cancellation does first; what it writes is not seen yet.
+            locked = video_locked(video)
+            assert locked is not None
+            worker = threading.Thread(target=deliver)
+            worker.start()
+            worker.join(1.0)
+            assert worker.is_alive(), "it waits for the lock"
+            video_end(locked, Video.Status.CANCELLED)
+        worker.join(60)
+        assert _job(video).status == Job.Status.CANCELLED
+
+
 # --- Sending ----------------------------------------------------------------------------------------
 @pytest.mark.django_db(transaction=True)
 def test_only_some_chunks_of_a_video_are_with_the_broker_at_once(
@@ -346,6 +376,43 @@ def test_a_linking_that_was_lost_is_sent_again(people: People, one_person: bytes
         assert forgotten_videos_send() == 0, "a worker has it"
 
 
+def test_a_linking_that_fails_each_time_is_given_up(
+    in_team: Team, one_person: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(video: Video) -> Any:
+        raise MemoryError
+
+    video = taken(in_team, one_person)
+    with monkeypatch.context() as patched:
+        patched.setattr(finish, "tracks_link", broken)
+        for _ in range(MOST_ATTEMPTS):
+            with pytest.raises(MemoryError):
+                work_off(video)
+            Video.objects.update(beat_at=timezone.now() - STALE_AFTER - timedelta(minutes=1))
+        video.refresh_from_db()
+        assert video.status == Video.Status.LINKING
+        work_off(video)
+    assert (video.status, video.error_code) == (Video.Status.FAILED, "video_worker_lost")
+    assert _job(video).status == Job.Status.FAILED
+    # Analysed again, it has all its attempts.
+    video_restart(video=video, options=VideoOptions(), user=None)
+    assert work_off(video).status == Video.Status.READY
+
+
+def test_vectors_of_a_model_that_was_replaced_meanwhile_are_left_out_of_the_linking(
+    in_team: Team, one_person: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with short_chunks(monkeypatch, 1.0):
+        video = taken(in_team, one_person)
+    for number in range(3):
+        work.chunk_analyze(team=in_team, video_id=video.pk, number=number, engine=engine_of(in_team))
+    tracks = VideoTrack.objects.filter(video=video)
+    tracks.filter(chunk=0).update(embedding=[1.0] + 511 * [0.0], model="other", model_sha256="0" * 64)
+    assert {len(track.embedding or []) for track in tracks} == {128, 512}
+    work_off(video)
+    assert (video.status, video.people_count) == (Video.Status.READY, 1), "by their places they go on"
+
+
 # --- Again, and how far -----------------------------------------------------------------------------
 def test_a_video_is_analysed_again_with_other_options(in_team: Team, one_person: bytes) -> None:
     video = work_off(taken(in_team, one_person))
@@ -359,6 +426,16 @@ def test_a_video_is_analysed_again_with_other_options(in_team: Team, one_person:
     assert video.analyzed_frames == 30 == len(set(_times(video)))
     assert not old & set(VideoTrack.objects.values_list("pk", flat=True))
     assert TeamUsage.objects.get(team=in_team).pictures == 15 + 30
+
+
+def test_the_names_of_people_who_go_with_a_new_analysis_go_from_the_record(
+    in_team: Team, one_person: bytes
+) -> None:
+    video = work_off(taken(in_team, one_person))
+    person_rename(person=VideoPerson.objects.get(video=video), name="Zora")
+    video_restart(video=video, options=VideoOptions(), user=None)
+    event = AuditEvent.objects.get(action="video_person.renamed")
+    assert "Zora" not in str(vars(event))
 
 
 def test_a_video_that_is_at_work_or_without_its_file_is_not_begun_again(

@@ -217,6 +217,8 @@ def test_charts_stay_when_retention_has_erased_the_video(people: People) -> None
     assert "The video was erased by the team's retention" in page
     assert 'id="charts"' in page
     assert "<video" not in page
+    # The small pictures of people went with it.
+    assert "/portrait" not in page
     # Nothing is left to be analysed again.
     assert "analyze-again" not in page
 
