@@ -61,7 +61,8 @@ REFUSALS: dict[str, tuple[int, str]] = {
     ),
     "video_worker_lost": (
         500,
-        "The worker died each time it had this video or part of it. Look at its log, most often it is memory.",
+        "The worker died each time it had this video or part of it. Look at its log; most often it is "
+        "memory.",
     ),
     "video_analysis_failed": (
         500,
