@@ -97,7 +97,8 @@ def test_a_worker_killed_in_the_middle_of_a_video_loses_no_frame_and_doubles_non
         tracks = set(VideoTrack.objects.values_list("pk", flat=True))
         assert set(VideoTrack.objects.values_list("chunk", flat=True)) <= set(before)
         # Time passes: the last sign of the dead worker is old.
-        chunks.filter(beat_at__isnull=False).update(beat_at=timezone.now() - 2 * STALE_AFTER)
+        long_ago = timezone.now() - 2 * STALE_AFTER
+        chunks.filter(beat_at__isnull=False).update(beat_at=long_ago, sent_at=long_ago)
     assert forgotten_videos_send() >= len(begun)
     start_worker(CELERY_VISIBILITY_TIMEOUT="5")
 

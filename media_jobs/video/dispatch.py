@@ -105,7 +105,8 @@ def _chunks_resend(limit: int = 500) -> int:
     now = timezone.now()
     pending = VideoChunk.unscoped.filter(status=PENDING, video__status=Video.Status.ANALYZING)
     moving = VideoChunk.unscoped.filter(video=OuterRef("video"), finished_at__gt=now - RESEND_SENT_AFTER)
-    died = Q(beat_at__lt=now - STALE_AFTER)
+    # Once for each worker that died: then its message is on the way, and workers may be busy for long.
+    died = Q(beat_at__lt=now - STALE_AFTER, sent_at__lt=now - STALE_AFTER)
     lost = Q(beat_at=None, sent_at__lt=now - RESEND_SENT_AFTER) & ~Exists(moving)
     with across_teams():
         again = list(pending.filter(died | lost).values_list("team_id", "video_id", "number")[:limit])

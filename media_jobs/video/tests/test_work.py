@@ -162,9 +162,11 @@ def test_a_worker_that_dies_leaves_nothing_of_its_chunk_and_another_does_it_anew
     VideoChunk.objects.filter(video=video).update(sent_at=timezone.now())
     before = queued()
     assert forgotten_videos_send() == 0
-    VideoChunk.objects.filter(pk=chunk.pk).update(beat_at=timezone.now() - STALE_AFTER - timedelta(seconds=1))
+    long_ago = timezone.now() - STALE_AFTER - timedelta(seconds=1)
+    VideoChunk.objects.filter(pk=chunk.pk).update(beat_at=long_ago, sent_at=long_ago)
     assert forgotten_videos_send() == 1
     assert queued() == before + 1
+    assert forgotten_videos_send() == 0, "it is on its way"
     work_off(video)
     assert video.status == Video.Status.READY
     assert _times(video) == list(range(0, 3000, 200))
