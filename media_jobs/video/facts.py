@@ -9,9 +9,9 @@ from media_jobs.refusals import refuse
 from .clock import Clock
 from .containers import HEAD_BYTES, MOV, MP4, WEBM, Format, View, codec_name, format_of
 from .decoding import Source
-from .endings import check_ending
 from .opening import Opening, read_opening, upright_size
 from .scan import Scan
+from .truncation import check_ending
 
 # (codecs of pictures, of sound) that all current browsers play in these containers; 8 bits and 4:2:0 for
 # H.264.
