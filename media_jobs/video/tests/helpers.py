@@ -10,7 +10,7 @@ import pytest
 from accounts.models import Team
 from analysis.recognition import photo_model
 from media_jobs.engine import AskedEngine, worker_engine
-from media_jobs.models import Video, VideoChunk
+from media_jobs.models import Job, Video, VideoChunk
 from media_jobs.video.finish import video_finish
 from media_jobs.video.intake import VideoOptions, video_from_file
 from media_jobs.video.work import chunk_analyze, video_parts
@@ -52,3 +52,13 @@ def short_chunks(monkeypatch: pytest.MonkeyPatch, seconds: float) -> Iterator[No
     with monkeypatch.context() as patched:
         patched.setattr(plan, "CHUNK_MS", round(1000 * seconds))
         yield
+
+
+def job_of(video: Video) -> Job:
+    assert video.job_id
+    return Job.objects.get(pk=video.job_id)
+
+
+def times_of(video: Video) -> list[int]:
+    rows = VideoChunk.objects.filter(video=video).order_by("number").values_list("times", flat=True)
+    return [ms for times in rows for ms in times or []]

@@ -10,26 +10,21 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.access import across_teams, team_scope
-from accounts.models import AuditEvent, Plan, Team, TeamUsage
+from accounts.access import team_scope
+from accounts.models import Plan, Team, TeamUsage
 from analysis.models import VideoPerson, VideoTrack
-from analysis.video.people import person_rename
 from analysis.video.series import series_read
 from conftest import People
 from emotionsite.problems import Refusal
-from media_jobs.leases import STALE_AFTER, Lease
+from media_jobs.leases import STALE_AFTER
 from media_jobs.models import Job, Video, VideoChunk
-from media_jobs.video import finish, work
-from media_jobs.video.dispatch import AT_ONCE, chunks_send, forgotten_videos_send
+from media_jobs.video import work
+from media_jobs.video.dispatch import chunks_send, forgotten_videos_send
 from media_jobs.video.ending import video_cancel, video_end, video_fail, video_locked
 from media_jobs.video.finish import tracks_link
-from media_jobs.video.intake import VideoOptions
-from media_jobs.video.selectors import progress_of
-from media_jobs.video.start import MOST_ATTEMPTS, video_restart
-from ml_models import EMOTIONS
 from tests.videos import make_video, spoilt
 
-from .helpers import engine_of, short_chunks, taken, work_off
+from .helpers import engine_of, job_of, short_chunks, taken, times_of, work_off
 
 PENDING = VideoChunk.Status.PENDING
 
@@ -45,22 +40,12 @@ def one_person() -> bytes:
     return make_video(seconds=3.0, fps=10, size=(320, 240))
 
 
-def _job(video: Video) -> Job:
-    assert video.job_id
-    return Job.objects.get(pk=video.job_id)
-
-
-def _times(video: Video) -> list[int]:
-    rows = VideoChunk.objects.filter(video=video).order_by("number").values_list("times", flat=True)
-    return [ms for times in rows for ms in times or []]
-
-
 def test_a_video_becomes_people_with_everything_of_every_frame(in_team: Team, two_people: bytes) -> None:
     video = work_off(taken(in_team, two_people))
     assert video.status == Video.Status.READY
-    assert _job(video).status == Job.Status.SUCCEEDED
-    assert _job(video).done == _job(video).total == VideoChunk.objects.filter(video=video).count() + 1
-    assert _times(video) == list(range(0, 4000, 200))
+    assert job_of(video).status == Job.Status.SUCCEEDED
+    assert job_of(video).done == job_of(video).total == VideoChunk.objects.filter(video=video).count() + 1
+    assert times_of(video) == list(range(0, 4000, 200))
     assert video.analyzed_frames == 20
     people = list(VideoPerson.objects.filter(video=video))
     assert [one.number for one in people] == [1, 2] == list(range(1, video.people_count + 1))
@@ -95,7 +80,7 @@ def test_chunks_done_in_any_order_give_the_frames_and_people_of_one_pass(
     assert len(numbers) >= 4
     work_off(video, *reversed(numbers))
     assert video.status == Video.Status.READY
-    assert _times(video) == list(range(0, 4000, 200))
+    assert times_of(video) == list(range(0, 4000, 200))
     assert video.people_count == 2
     for person in VideoPerson.objects.filter(video=video):
         tracks = VideoTrack.objects.filter(person=person).order_by("start_ms")
@@ -131,10 +116,10 @@ def test_a_second_delivery_changes_nothing(in_team: Team, one_person: bytes) -> 
     video = taken(in_team, one_person)
     work_off(video)
     before = list(VideoTrack.objects.values_list("pk", "sample_count"))
-    done = _job(video).done
+    done = job_of(video).done
     work_off(video, 0)
     assert list(VideoTrack.objects.values_list("pk", "sample_count")) == before
-    assert _job(video).done == done
+    assert job_of(video).done == done
 
 
 def test_a_worker_that_dies_leaves_nothing_of_its_chunk_and_another_does_it_anew(
@@ -169,7 +154,7 @@ def test_a_worker_that_dies_leaves_nothing_of_its_chunk_and_another_does_it_anew
     assert forgotten_videos_send() == 0, "it is on its way"
     work_off(video)
     assert video.status == Video.Status.READY
-    assert _times(video) == list(range(0, 3000, 200))
+    assert times_of(video) == list(range(0, 3000, 200))
     assert VideoChunk.objects.get(pk=chunk.pk).attempts == 2
 
 
@@ -183,7 +168,7 @@ def test_a_chunk_that_kills_its_workers_becomes_a_gap(
     chunk = VideoChunk.objects.get(video=video, number=1)
     assert (chunk.status, chunk.error_code) == (VideoChunk.Status.FAILED, "video_worker_lost")
     assert video.status == Video.Status.READY
-    assert set(_times(video)) == set(range(0, 3000, 200)) - set(range(chunk.start_ms, chunk.end_ms, 200))
+    assert set(times_of(video)) == set(range(0, 3000, 200)) - set(range(chunk.start_ms, chunk.end_ms, 200))
 
 
 def test_a_video_of_which_nothing_can_be_analysed_fails_with_a_sentence(
@@ -193,8 +178,8 @@ def test_a_video_of_which_nothing_can_be_analysed_fails_with_a_sentence(
     VideoChunk.objects.filter(video=video).update(attempts=work.MOST_ATTEMPTS)
     work_off(video)
     assert video.status == Video.Status.FAILED
-    assert video.error_code == _job(video).error_code == "video_worker_lost"
-    assert _job(video).status == Job.Status.FAILED
+    assert video.error_code == job_of(video).error_code == "video_worker_lost"
+    assert job_of(video).status == Job.Status.FAILED
     assert TeamUsage.objects.get(team=in_team).pictures == 0, "frames nobody analysed are given back"
 
 
@@ -209,7 +194,7 @@ def test_a_damaged_middle_leaves_what_can_be_decoded(in_team: Team) -> None:
 def test_a_video_without_faces_is_ready_and_says_so(in_team: Team) -> None:
     video = work_off(taken(in_team, make_video(seconds=2.0, faces=())))
     assert (video.status, video.people_count, video.analyzed_frames) == (Video.Status.READY, 0, 10)
-    assert _job(video).status == Job.Status.SUCCEEDED
+    assert job_of(video).status == Job.Status.SUCCEEDED
 
 
 def test_frames_count_as_pictures_and_what_was_too_much_is_given_back(
@@ -252,9 +237,9 @@ def test_what_comes_back_after_a_cancellation_is_dropped(
 
     monkeypatch.setattr(work, "_look", cancelled_meanwhile)
     work_off(video, 1)
-    assert (video.status, _job(video).status) == (Video.Status.CANCELLED, Job.Status.CANCELLED)
+    assert (video.status, job_of(video).status) == (Video.Status.CANCELLED, Job.Status.CANCELLED)
     assert set(VideoTrack.objects.values_list("chunk", flat=True)) == {0}
-    analysed = len(_times(video))
+    analysed = len(times_of(video))
     assert TeamUsage.objects.get(team=in_team).pictures == analysed > 0
     # Again changes nothing, and nothing is taken up any more.
     video_cancel(video=video)
@@ -296,7 +281,7 @@ def test_two_workers_with_one_chunk_store_it_once(
     with team_scope(people.team):
         assert looked == [1]
         assert VideoTrack.objects.filter(video=video).count() == 1
-        assert _job(video).done == 1
+        assert job_of(video).done == 1
 
 
 @pytest.mark.django_db(transaction=True)
@@ -324,164 +309,4 @@ def test_a_chunk_that_begins_while_somebody_cancels_leaves_the_job_cancelled(
             assert worker.is_alive(), "it waits for the lock"
             video_end(locked, Video.Status.CANCELLED)
         worker.join(60)
-        assert _job(video).status == Job.Status.CANCELLED
-
-
-# --- Sending ----------------------------------------------------------------------------------------
-@pytest.mark.django_db(transaction=True)
-def test_only_some_chunks_of_a_video_are_with_the_broker_at_once(
-    people: People, monkeypatch: pytest.MonkeyPatch, queued: Callable[[], int]
-) -> None:
-    with team_scope(people.team), short_chunks(monkeypatch, 0.2):
-        video = taken(people.team, make_video(seconds=4.0, fps=10, size=(320, 240)))
-        assert VideoChunk.objects.filter(video=video).count() >= 15 > AT_ONCE
-        assert queued() == AT_ONCE
-        work_off(video, 0)
-        assert queued() == AT_ONCE + 1, "each that ends sends the next"
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_broker_that_is_away_loses_no_chunk(
-    people: People, one_person: bytes, monkeypatch: pytest.MonkeyPatch, queued: Callable[[], int]
-) -> None:
-    from kombu.exceptions import OperationalError
-
-    from media_jobs.tasks import analyze_video_chunk
-
-    def away(*_: Any, **__: Any) -> None:
-        raise OperationalError("away")
-
-    with team_scope(people.team):
-        with monkeypatch.context() as patched:
-            patched.setattr(analyze_video_chunk, "apply_async", away)
-            video = taken(people.team, one_person)
-        assert VideoChunk.objects.filter(video=video, sent_at=None).exists()
-    assert forgotten_videos_send() == 0, "it is too early"
-    with across_teams():
-        VideoChunk.unscoped.update(created_at=timezone.now() - timedelta(minutes=1))
-    assert forgotten_videos_send() == queued() == 1
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_linking_that_was_lost_is_sent_again(people: People, one_person: bytes) -> None:
-    with team_scope(people.team):
-        video = taken(people.team, one_person)
-        work.chunk_analyze(team=people.team, video_id=video.pk, number=0, engine=engine_of(people.team))
-        video.refresh_from_db()
-        assert video.status == Video.Status.LINKING
-        assert _job(video).done == _job(video).total - 1
-        assert forgotten_videos_send() == 0
-        Video.objects.update(created_at=timezone.now() - timedelta(minutes=5))
-        assert forgotten_videos_send() == 1
-        lease = Lease.take(Video, video.pk, [Video.Status.LINKING])
-        assert lease is not None
-        assert forgotten_videos_send() == 0, "a worker has it"
-
-
-def test_a_linking_that_fails_each_time_is_given_up(
-    in_team: Team, one_person: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def broken(video: Video) -> Any:
-        raise MemoryError
-
-    video = taken(in_team, one_person)
-    with monkeypatch.context() as patched:
-        patched.setattr(finish, "tracks_link", broken)
-        for _ in range(MOST_ATTEMPTS):
-            with pytest.raises(MemoryError):
-                work_off(video)
-            Video.objects.update(beat_at=timezone.now() - STALE_AFTER - timedelta(minutes=1))
-        video.refresh_from_db()
-        assert video.status == Video.Status.LINKING
-        work_off(video)
-    assert (video.status, video.error_code) == (Video.Status.FAILED, "video_worker_lost")
-    assert _job(video).status == Job.Status.FAILED
-    # Analysed again, it has all its attempts.
-    video_restart(video=video, options=VideoOptions(), user=None)
-    assert work_off(video).status == Video.Status.READY
-
-
-def test_vectors_of_a_model_that_was_replaced_meanwhile_are_left_out_of_the_linking(
-    in_team: Team, one_person: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with short_chunks(monkeypatch, 1.0):
-        video = taken(in_team, one_person)
-    for number in range(3):
-        work.chunk_analyze(team=in_team, video_id=video.pk, number=number, engine=engine_of(in_team))
-    tracks = VideoTrack.objects.filter(video=video)
-    tracks.filter(chunk=0).update(embedding=[1.0] + 511 * [0.0], model="other", model_sha256="0" * 64)
-    assert {len(track.embedding or []) for track in tracks} == {128, 512}
-    work_off(video)
-    assert (video.status, video.people_count) == (Video.Status.READY, 1), "by their places they go on"
-
-
-# --- Again, and how far -----------------------------------------------------------------------------
-def test_a_video_is_analysed_again_with_other_options(in_team: Team, one_person: bytes) -> None:
-    video = work_off(taken(in_team, one_person))
-    old_job, old = video.job_id, set(VideoTrack.objects.values_list("pk", flat=True))
-    video_restart(video=video, options=VideoOptions(frames_per_second=None), user=None)
-    video.refresh_from_db()
-    assert (video.status, video.analyzed_frames, video.people_count) == (Video.Status.ANALYZING, 0, 0)
-    assert not VideoTrack.objects.exists()
-    work_off(video)
-    assert video.job_id != old_job
-    assert video.analyzed_frames == 30 == len(set(_times(video)))
-    assert not old & set(VideoTrack.objects.values_list("pk", flat=True))
-    assert TeamUsage.objects.get(team=in_team).pictures == 15 + 30
-
-
-def test_the_names_of_people_who_go_with_a_new_analysis_go_from_the_record(
-    in_team: Team, one_person: bytes
-) -> None:
-    video = work_off(taken(in_team, one_person))
-    person_rename(person=VideoPerson.objects.get(video=video), name="Zora")
-    video_restart(video=video, options=VideoOptions(), user=None)
-    event = AuditEvent.objects.get(action="video_person.renamed")
-    assert "Zora" not in str(vars(event))
-
-
-def test_a_video_that_is_at_work_or_without_its_file_is_not_begun_again(
-    in_team: Team, one_person: bytes
-) -> None:
-    video = taken(in_team, one_person)
-    jobs = Job.objects.count()
-    with pytest.raises(Refusal) as running:
-        video_restart(video=video, options=VideoOptions(), user=None)
-    work_off(video)
-    Video.objects.update(pictures_erased_at=timezone.now(), parts=[])
-    with pytest.raises(Refusal) as erased:
-        video_restart(video=video, options=VideoOptions(), user=None)
-    assert (running.value.code, erased.value.code) == ("video_running", "pictures_erased")
-    assert Job.objects.count() == jobs
-    assert VideoPerson.objects.filter(video=video).count() == 1
-
-
-def test_progress_counts_frames_and_says_how_long_it_still_takes(
-    in_team: Team, one_person: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with short_chunks(monkeypatch, 1.0):
-        video = taken(in_team, one_person)
-    begun = progress_of(video)
-    assert (begun.done, begun.total, begun.percent, begun.seconds_left) == (0, 15, 0, None)
-    work_off(video, 0)
-    Video.objects.filter(pk=video.pk).update(started_at=timezone.now() - timedelta(seconds=10))
-    video.refresh_from_db()
-    going = progress_of(video)
-    assert (going.done, going.percent) == (5, 33)
-    assert 19 <= (going.seconds_left or 0) <= 22
-    over = progress_of(work_off(video))
-    assert (over.percent, over.done, over.seconds_left) == (100, 15, None)
-
-
-def test_what_the_team_has_switched_off_is_not_in_the_samples(in_team: Team, one_person: bytes) -> None:
-    video = taken(in_team, one_person)
-    in_team.analyze_emotion = in_team.analyze_age = in_team.analyze_identity = False
-    in_team.save()
-    work_off(video)
-    (track,) = VideoTrack.objects.filter(video=video)
-    series = series_read(track.samples)
-    for name in (*EMOTIONS, "age"):
-        assert np.isnan(series[name]).all(), name
-    assert np.isfinite(series["male"]).any()
-    assert (track.embedding, track.model, track.embedding_count) == (None, "", 0)
-    assert video.people_count == 1
+        assert job_of(video).status == Job.Status.CANCELLED

@@ -1,13 +1,18 @@
 """Speaking tus to the server, as a client does."""
 
 import base64
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from django.test import Client
 
+from accounts.access import across_teams, team_scope
+from accounts.models import TeamUsage
 from conftest import People
+from media_jobs.models import VideoUpload
 
+CONTENT = bytes(range(256)) * 12
 TUS = {"Tus-Resumable": "1.0.0"}
 PART = "application/offset+octet-stream"
 
@@ -62,3 +67,26 @@ def api_door(people: People) -> Door:
 
 def page_door(people: People) -> Door:
     return Door(people.client("analyst"), "/team/videos/uploads", {})
+
+
+Names = Callable[[], list[str]]
+
+
+def rows() -> list[VideoUpload]:
+    with across_teams():
+        return list(VideoUpload.unscoped.order_by("created_at"))
+
+
+def stored_bytes(people: People) -> int:
+    with team_scope(people.team):
+        return TeamUsage.objects.get(team=people.team).stored_bytes
+
+
+def refused(answer: Any, status: int, code: str) -> dict[str, Any]:
+    """The problem of a refusal, which names the version of the protocol like every answer."""
+    assert answer.status_code == status, answer.content
+    assert answer["Tus-Resumable"] == "1.0.0"
+    problem = answer.json()
+    assert problem["code"] == code
+    assert problem["detail"].endswith(".")
+    return dict(problem)
