@@ -11,8 +11,8 @@ from django.db import transaction
 from accounts.audit import record
 from accounts.models import Team
 from analysis.models import VideoPerson, VideoTrack
+from analysis.refusals import refuse as analysis_refuse
 from media_jobs.models import Video
-from media_jobs.refusals import refuse as media_refuse
 
 from .models import Gallery, VideoLabel
 from .refusals import Refusal, refuse
@@ -53,7 +53,7 @@ def video_identify_again(*, video_id: UUID, gallery_id: UUID | None) -> Video:
     """
     video = Video.objects.select_for_update(of=("self",)).select_related("team").get(pk=video_id)
     if video.status != Video.Status.READY:
-        raise media_refuse("video_not_ready")
+        raise analysis_refuse("video_not_ready")
     VideoLabel.objects.filter(person__video=video).delete()
     video.gallery_id = gallery_id
     video.summary.pop("identification", None)

@@ -100,7 +100,7 @@ def test_filters_menus_choices_and_forms_of_the_panel_work(
     sign_in(page)
     # The sidebar: its groups, and the menu of the signed-in person.
     sidebar = page.locator("#nav-sidebar-inner")
-    for group in ("Teams", "Photos", "Galleries", "Jobs", "Installation"):
+    for group in ("Teams", "Photos and videos", "Galleries", "Jobs", "Installation"):
         expect(sidebar.get_by_role("heading", name=group, exact=True)).to_be_visible()
     sidebar.get_by_role("link", name="API keys").click()
 

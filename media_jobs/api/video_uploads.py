@@ -6,7 +6,6 @@ from uuid import UUID
 from django.http import HttpResponse
 from django.urls import reverse
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
-from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -160,10 +159,7 @@ class UploadDetailView(_TusView):
     )
     def post(self, request: Request, upload_id: UUID) -> HttpResponse:
         """`X-HTTP-Method-Override` names the method."""
-        answer = tus.overridden(request._request, upload_id=upload_id)  # noqa: SLF001
-        if answer is None:
-            raise MethodNotAllowed("POST")
-        return answer
+        return tus.overridden(request._request, upload_id=upload_id)  # noqa: SLF001
 
     @extend_schema(tags=["uploads"], summary="Erase an upload")
     def delete(self, request: Request, upload_id: UUID) -> HttpResponse:

@@ -63,8 +63,9 @@ def team_video_upload(request: HttpRequest, upload_id: UUID) -> HttpResponse:
     }
     if request.method in methods:
         return methods[request.method](request, upload_id=upload_id)
-    answer = tus.overridden(request, upload_id=upload_id)
-    return answer or HttpResponseNotAllowed(["HEAD", "PATCH", "DELETE"])
+    if request.method != "POST":
+        return HttpResponseNotAllowed(["HEAD", "PATCH", "DELETE"])
+    return tus.overridden(request, upload_id=upload_id)
 
 
 @require_POST

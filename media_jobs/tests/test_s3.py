@@ -34,6 +34,8 @@ def bucket(settings: Settings) -> Iterator[Any]:
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
     server.start()
     host, port = server.get_host_and_port()
+    # What it holds lies in this process, so the files of an earlier test would still be there.
+    httpx.post(f"http://{host}:{port}/moto-api/reset").raise_for_status()
     client = boto3.client(
         "s3",
         endpoint_url=f"http://{host}:{port}",

@@ -93,11 +93,14 @@ def terminate(request: HttpRequest, *, upload_id: UUID) -> HttpResponse:
     return HttpResponse(status=204)
 
 
-def overridden(request: HttpRequest, *, upload_id: UUID) -> HttpResponse | None:
-    """The answer to a POST that stands for another method; None for one that does not."""
+def overridden(request: HttpRequest, *, upload_id: UUID) -> HttpResponse:
+    """The answer to a POST that stands for another method. Raises Refusal for one that does not."""
     answers: dict[str, Callable[..., HttpResponse]] = {"PATCH": append, "DELETE": terminate}
     answer = answers.get(request.headers.get(OVERRIDE, ""))
-    return answer(request, upload_id=upload_id) if answer else None
+    if answer is None:
+        why = "it names the method that is meant, PATCH or DELETE"
+        raise refuse("upload_header_invalid", name=OVERRIDE, why=why)
+    return answer(request, upload_id=upload_id)
 
 
 def signed(response: HttpResponseBase) -> None:
