@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 from django.urls import Resolver404, URLPattern, URLResolver, get_resolver, resolve
@@ -23,7 +24,7 @@ from galleries.tests.pool_helpers import album
 from galleries.unnamed_pool import pool_cluster
 
 from .conftest import Web, wait_until_ready
-from .tenants.world import ARGUMENTS, BODIES, World, make_world
+from .tenants.world import ARGUMENTS, BODIES, QUERIES, World, make_world
 
 pytestmark = [pytest.mark.whole_system, pytest.mark.django_db(transaction=True)]
 
@@ -42,6 +43,8 @@ WITH_IDEMPOTENCY_KEY = "/api/v1/webhooks/{webhook_id}/secret"
 NEVER = {
     *("POST api_media_list", "POST api_detect", "POST api_member_hand_over", "DELETE api_member_me"),
     *("POST api_gallery_import", "POST api_gallery_import_new", "POST api_gallery_reembed"),
+    # No generated number is where an upload stands.
+    *("PATCH api_upload", "POST api_upload"),
     # The gallery that they are in is erased before it is their turn.
     *("DELETE api_gallery_face", "DELETE api_gallery_subject", "DELETE api_gallery_job"),
 }
@@ -71,6 +74,8 @@ def _one_unnamed(number: int) -> Callable[[World], dict[str, Any]]:
 #: Bodies that name what no other operation uses up.
 OWN_BODIES: dict[str, Callable[[World], Any]] = {
     **BODIES,
+    # The upload stays, to be looked at.
+    "POST api_video_list": lambda world: {"url": "https://example.org/visit.mp4"},
     "POST api_gallery_unnamed_name": lambda world: {
         **BODIES["POST api_gallery_unnamed_name"](world),
         **_one_unnamed(0)(world),
@@ -126,6 +131,7 @@ def document_about(world: World) -> dict[str, Any]:
         for method, operation in operations.items():
             adapt(operation, path)
             body_add(operation, f"{method.upper()} {names[path]}", world)
+            query_add(operation, names[path], world)
     photos = document["components"]["schemas"]["NewRemovalRequest"]["properties"]["media_ids"]
     photos["items"]["enum"] = [str(world.photo.pk), NOBODYS["uuid"]]
     return document
@@ -135,6 +141,14 @@ def body_add(operation: dict[str, Any], name: str, world: World) -> None:
     """As an example the body that succeeds, where one needs ids of things that exist."""
     if name in OWN_BODIES:
         operation["requestBody"]["content"]["application/json"]["example"] = OWN_BODIES[name](world)
+
+
+def query_add(operation: dict[str, Any], route: str, world: World) -> None:
+    """The query that succeeds, where one needs ids or moments of things that exist."""
+    for name, value in parse_qsl(QUERIES[route](world)[1:]) if route in QUERIES else ():
+        parameter = parameter_named(operation, name)
+        parameter["example"] = int(value) if parameter["schema"].get("type") == "integer" else value
+        parameter["schema"] = {**parameter["schema"], "enum": [parameter["example"]]}
 
 
 def parameter_named(operation: dict[str, Any], name: str) -> dict[str, Any]:

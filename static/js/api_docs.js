@@ -24,7 +24,8 @@
     presets: [window.SwaggerUIBundle.presets.apis],
     layout: "BaseLayout",
     deepLinking: true,
-    docExpansion: "list",
+    // Closed: of more than 130 operations the list would show only the first few.
+    docExpansion: "none",
     defaultModelsExpandDepth: 0,
     filter: true,
     // No badge: it would be fetched from another site.
