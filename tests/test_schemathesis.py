@@ -147,8 +147,13 @@ def query_add(operation: dict[str, Any], route: str, world: World) -> None:
     """The query that succeeds, where one needs ids or moments of things that exist."""
     for name, value in parse_qsl(QUERIES[route](world)[1:]) if route in QUERIES else ():
         parameter = parameter_named(operation, name)
-        parameter["example"] = int(value) if parameter["schema"].get("type") == "integer" else value
-        parameter["schema"] = {**parameter["schema"], "enum": [parameter["example"]]}
+        schema = parameter["schema"]
+        if schema.get("type") == "array":
+            parameter["example"] = value.split(",")
+            schema["items"] = {**schema["items"], "enum": value.split(",")}
+        else:
+            parameter["example"] = int(value) if schema.get("type") == "integer" else value
+            parameter["schema"] = {**schema, "enum": [parameter["example"]]}
 
 
 def parameter_named(operation: dict[str, Any], name: str) -> dict[str, Any]:
