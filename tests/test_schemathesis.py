@@ -43,6 +43,8 @@ WITH_IDEMPOTENCY_KEY = "/api/v1/webhooks/{webhook_id}/secret"
 NEVER = {
     *("POST api_media_list", "POST api_detect", "POST api_member_hand_over", "DELETE api_member_me"),
     *("POST api_gallery_import", "POST api_gallery_import_new", "POST api_gallery_reembed"),
+    # The video with a file is begun anew or cancelled before it is its turn, so it is not ready.
+    "GET api_video_clip",
     # No generated number is where an upload stands.
     *("PATCH api_upload", "POST api_upload"),
     # The gallery that they are in is erased before it is their turn.
