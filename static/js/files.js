@@ -42,3 +42,38 @@ export async function filesOfDrop(transfer) {
 export function holdsFiles(event) {
   return [...(event.dataTransfer?.types ?? [])].includes("Files");
 }
+
+/**
+ * Take drops anywhere on the page: a file that misses the area would otherwise replace the page. `onOver(isOver)`
+ * is called while files are dragged over it, `onFiles(files)` with what was dropped, `onTrouble()` when that
+ * cannot be read.
+ */
+export function takeDrops({ onOver, onFiles, onTrouble }) {
+  let depth = 0;
+  const show = () => onOver(depth > 0);
+  document.addEventListener("dragenter", (event) => {
+    if (holdsFiles(event)) depth += 1;
+    show();
+  });
+  document.addEventListener("dragleave", (event) => {
+    if (holdsFiles(event)) depth = Math.max(0, depth - 1);
+    show();
+  });
+  document.addEventListener("dragover", (event) => {
+    if (!holdsFiles(event)) return;
+    event.preventDefault();
+    event.dataTransfer.dropEffect = "copy";
+  });
+  document.addEventListener("drop", async (event) => {
+    if (!holdsFiles(event)) return;
+    event.preventDefault();
+    depth = 0;
+    show();
+    try {
+      onFiles(await filesOfDrop(event.dataTransfer));
+    } catch (error) {
+      if (!(error instanceof DOMException)) throw error;
+      onTrouble();
+    }
+  });
+}

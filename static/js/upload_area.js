@@ -1,6 +1,6 @@
 /** The upload area: takes files, shows their way to the result, says what goes wrong. */
 
-import { filesOfDrop, holdsFiles, refusalOf } from "./files.js";
+import { refusalOf, takeDrops } from "./files.js";
 import { sendFile } from "./send.js";
 import { UploadQueue, isOver } from "./upload_queue.js";
 import { UploadRow } from "./upload_row.js";
@@ -94,32 +94,10 @@ export class UploadArea {
 
   /** The whole page takes drops: a file that misses the area would otherwise replace the page. */
   #listenForDrops() {
-    let depth = 0;
-    const show = () => this.form.classList.toggle("is-over", depth > 0);
-    document.addEventListener("dragenter", (event) => {
-      if (holdsFiles(event)) depth += 1;
-      show();
-    });
-    document.addEventListener("dragleave", (event) => {
-      if (holdsFiles(event)) depth = Math.max(0, depth - 1);
-      show();
-    });
-    document.addEventListener("dragover", (event) => {
-      if (!holdsFiles(event)) return;
-      event.preventDefault();
-      event.dataTransfer.dropEffect = "copy";
-    });
-    document.addEventListener("drop", async (event) => {
-      if (!holdsFiles(event)) return;
-      event.preventDefault();
-      depth = 0;
-      show();
-      try {
-        this.#take(await filesOfDrop(event.dataTransfer));
-      } catch (error) {
-        if (!(error instanceof DOMException)) throw error;
-        this.warn("What you dropped could not be read. Use 'Choose photos' instead.");
-      }
+    takeDrops({
+      onOver: (isOver) => this.form.classList.toggle("is-over", isOver),
+      onFiles: (files) => this.#take(files),
+      onTrouble: () => this.warn("What you dropped could not be read. Use 'Choose photos' instead."),
     });
   }
 

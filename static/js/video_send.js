@@ -1,6 +1,6 @@
 /** The place for new videos: sends files in parts, shows how far each is, pauses, goes on, gives up. */
 
-import { filesOfDrop, holdsFiles } from "./files.js";
+import { takeDrops } from "./files.js";
 import { csrfToken } from "./http.js";
 import { discardUpload, isUnfinished, uploadVideo } from "./video_upload.js";
 
@@ -57,32 +57,10 @@ export class VideoUploads {
 
   /** The whole page takes drops: a file that misses the area would otherwise replace the page. */
   #listenForDrops() {
-    let depth = 0;
-    const show = () => this.part("drop").classList.toggle("is-over", depth > 0);
-    document.addEventListener("dragenter", (event) => {
-      if (holdsFiles(event)) depth += 1;
-      show();
-    });
-    document.addEventListener("dragleave", (event) => {
-      if (holdsFiles(event)) depth = Math.max(0, depth - 1);
-      show();
-    });
-    document.addEventListener("dragover", (event) => {
-      if (!holdsFiles(event)) return;
-      event.preventDefault();
-      event.dataTransfer.dropEffect = "copy";
-    });
-    document.addEventListener("drop", async (event) => {
-      if (!holdsFiles(event)) return;
-      event.preventDefault();
-      depth = 0;
-      show();
-      try {
-        this.#take(await filesOfDrop(event.dataTransfer));
-      } catch (error) {
-        if (!(error instanceof DOMException)) throw error;
-        this.warn("What you dropped could not be read. Use 'Choose videos' instead.");
-      }
+    takeDrops({
+      onOver: (isOver) => this.part("drop").classList.toggle("is-over", isOver),
+      onFiles: (files) => this.#take(files),
+      onTrouble: () => this.warn("What you dropped could not be read. Use 'Choose videos' instead."),
     });
   }
 

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import resource
 from collections import Counter
 from typing import Any
 
@@ -25,6 +24,7 @@ from media_jobs.models import Video
 from ml_models import EMOTIONS
 
 from .helpers import Somebody, stored_video
+from .memory import growth
 
 pytestmark = pytest.mark.django_db
 CAST = (Somebody([(0, 12_000), (30_000, 43_000)], name="=Ada"), Somebody([(4000, 50_000)]))
@@ -186,23 +186,22 @@ def test_three_hours_are_written_in_bounded_memory(people: People) -> None:
         long = stored_video(people.team, 3, 3 * 3600)
     for page in frame_pages(people.team, short):
         assert len(page["ms"]) == 300
-    before, rows = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, 0
-    for page in frame_pages(people.team, long):
-        assert len(page["ms"]) == 300
-        rows += len(page["ms"])
-    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    rows = 0
+    with growth() as grown:
+        for page in frame_pages(people.team, long):
+            assert len(page["ms"]) == 300
+            rows += len(page["ms"])
     assert rows == 3 * 54_000
     # All rows at once are more than ten times as much.
-    assert grown < 30
+    assert grown.megabytes < 30
 
 
 def test_the_figures_of_three_hours_are_made_of_a_handful_of_people_at_a_time(people: People) -> None:
     """Two people of three hours each are more than is read at once, so each is read by themselves."""
     with team_scope(people.team):
         video = stored_video(people.team, 2, 3 * 3600)
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        people_summarise(video=video)
-        grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+        with growth() as grown:
+            people_summarise(video=video)
         assert [person.metrics["samples"] for person in people_of(video.pk)] == [54_000] * 2
         assert VideoTrack.objects.filter(video=video).count() == 2 * 1080
-    assert grown < 200
+    assert grown.megabytes < 200
